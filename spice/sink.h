@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The SPICE display: one libspice-server with one QXL device, fed with frames and a cursor.
+ *
+ * Created, fed with connections and destroyed on the main thread, whose default GMainContext runs
+ * the library. Functions marked [capture] are the capture thread's and never block; those marked
+ * [any] may be called from anywhere. It takes references on frames and keeps them until the library
+ * lets go. It owns every socket handed to it. Nothing that waits for a viewer is ever called on a
+ * viewer that stands still: its sockets are shut first.
+ */
+#ifndef SPICE_SINK_H
+#define SPICE_SINK_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct spice_sink;
+struct frame;
+struct cursor;
+
+enum spice_compression {
+	SPICE_COMPRESSION_AUTO, /* off on unix sockets, lz4 on TCP */
+	SPICE_COMPRESSION_OFF,
+	SPICE_COMPRESSION_LZ4,
+	SPICE_COMPRESSION_QUIC,
+	SPICE_COMPRESSION_GLZ,
+	SPICE_COMPRESSION_AUTO_LZ,
+	SPICE_COMPRESSION_AUTO_GLZ,
+};
+
+struct spice_sink_events {
+	/* [any thread] Someone began or ceased to watch, or the next frame can be taken. */
+	void (*ready)(void *data);
+	/* [main] The viewer asks for a picture of this size, pixels. */
+	void (*resize)(void *data, uint32_t width, uint32_t height);
+	/* [main] A viewer came or went; the number of those connected now. */
+	void (*viewers)(void *data, unsigned count);
+};
+
+struct spice_sink_options {
+	const char *name; /* shown in the viewer's title */
+	const char *password; /* NULL: no ticket asked */
+	enum spice_compression compression;
+	const struct spice_sink_events *events;
+	void *events_data;
+};
+
+struct spice_sink_counters {
+	atomic_uint_fast64_t frames; /* frames taken */
+	atomic_uint_fast64_t drawables; /* draw commands given to the library */
+	atomic_uint_fast64_t drawables_live; /* given and not yet released */
+	atomic_uint_fast64_t bytes; /* of pixels in them, before compression */
+	atomic_uint_fast64_t cursor_sets, cursor_moves, cursor_hides;
+	atomic_uint_fast64_t cursor_dropped; /* moves replaced by newer ones before they left */
+	atomic_uint_fast64_t mode_switches;
+	atomic_uint_fast64_t viewers_total;
+	atomic_uint_fast64_t viewers_shut; /* sockets shut because a viewer stood still */
+	atomic_uint_fast64_t held_fence; /* times a frame waited: fence, release, socket */
+	atomic_uint_fast64_t held_release;
+	atomic_uint_fast64_t held_socket;
+};
+
+/* NULL with errno and one line in why. [main] */
+struct spice_sink *spice_sink_create(
+	const struct spice_sink_options *options, char *why, size_t why_size);
+/* Ends in well under a second whatever the viewers do. [main] */
+void spice_sink_destroy(struct spice_sink *sink);
+
+/* Hands a connected socket over; takes ownership, also on error. local: a unix socket. [main] */
+int spice_sink_add_client(struct spice_sink *sink, int fd);
+
+struct spice_sink_counters *spice_sink_counters(struct spice_sink *sink); /* [any] */
+
+/* Is anybody watching? [any] */
+bool spice_sink_wants(const struct spice_sink *sink);
+
+/*
+ * Grows with each viewer that begins to watch. When it has changed, the next frame must hold the
+ * whole picture. [any]
+ */
+unsigned spice_sink_generation(const struct spice_sink *sink);
+
+/*
+ * Can a frame of this size be taken now? False starts whatever is missing (a mode switch on the main
+ * thread, a fence) and events->ready follows. [capture]
+ */
+bool spice_sink_can_take(struct spice_sink *sink, uint32_t width, uint32_t height);
+
+/* Takes a reference. Only after can_take() said yes for its size. [capture] */
+void spice_sink_give(struct spice_sink *sink, struct frame *frame);
+
+/* NULL: the guest draws its own pointer, or there is none: the viewer's is hidden. [capture] */
+void spice_sink_set_cursor(struct spice_sink *sink, const struct cursor *cursor);
+
+#endif
