@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the user asked for: command line over config file over defaults, checked.
+ *
+ * One table (options.c) makes the parser, the config keys, --help, the man page and the completion.
+ * Plain values owned by struct options; main thread.
+ */
+#ifndef BRIDGE_OPTIONS_H
+#define BRIDGE_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "bridge/listen.h"
+#include "bridge/log.h"
+#include "render/renderer.h"
+#include "spice/sink.h"
+
+/* Exit codes, documented in the man page. */
+enum exit_code {
+	EXIT_OK = 0,
+	EXIT_FAILED = 1, /* while running */
+	EXIT_USAGE = 2, /* an option or config key is wrong */
+	EXIT_SOURCE = 3, /* the device can't be opened or shown */
+	EXIT_RENDER = 4, /* the renderer asked for can't be had */
+	EXIT_LISTEN = 5, /* an address can't be listened on */
+};
+
+enum verb { VERB_SERVE, VERB_PROBE };
+
+enum source_kind { SOURCE_MDEV, SOURCE_GROUP, SOURCE_CDEV, SOURCE_FD, SOURCE_SIMULATE };
+
+struct options {
+	enum verb verb;
+	enum source_kind source;
+	char *mdev; /* UUID; also narrows a group */
+	char *group; /* number or path */
+	char *cdev; /* path */
+	int fd; /* inherited, -1 */
+	char *simulate; /* what follows --simulate=, "" without */
+	struct listen_address *addresses;
+	size_t n_addresses;
+	enum renderer_kind renderer;
+	char *render_node;
+	unsigned max_fps;
+	enum spice_compression compression;
+	char *password; /* read from --password-file, wiped when finished */
+	bool no_auth;
+	char *trace; /* file for a line per captured frame, or NULL */
+};
+
+/*
+ * Parses argv. 0: go on; 1: all was said (--help, --version), exit 0; -EINVAL: one line was printed
+ * on stderr that names the option, the value seen and the remedy.
+ */
+int options_parse(struct options *options, int argc, char **argv);
+void options_finish(struct options *options);
+
+#endif
