@@ -8,6 +8,7 @@
 #ifndef VFIO_VGPU_IMPL_H
 #define VFIO_VGPU_IMPL_H
 
+#include "vfio/pointer.h"
 #include "vfio/vgpu.h"
 
 struct vfio_device_gfx_plane_info;
@@ -34,11 +35,18 @@ struct vgpu {
 	struct vgpu_counters counters;
 	uint64_t budget;
 	struct vgpu_held *held; /* ids whose buffers are out, see vgpu.c */
+	struct pointer_tracker pointer;
 };
 
+/* Takes zeroed memory; leaves info alone. */
 void vgpu_init(struct vgpu *vgpu, const struct vgpu_ops *ops);
-/* Asks for plane kinds (PROBE) and the EDID registers, and fills info. The last step of opening. */
+/*
+ * Asks for plane kinds (PROBE) and the EDID registers, and fills info. The last step of opening.
+ * -ENOTSUP where the device offers neither kind.
+ */
 int vgpu_discover(struct vgpu *vgpu);
+/* The part of it in edid.c: a region that doesn't answer sensibly counts as absent. */
+void vgpu_edid_discover(struct vgpu *vgpu);
 /* Frees what vgpu_init() and vgpu_discover() made; for ops->destroy. Takes zeroed memory. */
 void vgpu_finish(struct vgpu *vgpu);
 
