@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+#include "bridge/pacer.h"
+
+/* A look dearer than this part of a period is not worth making twice a frame. */
+#define CHEAP_PART 12
+
+void pacer_init(struct pacer *pacer, unsigned max_fps)
+{
+	*pacer = (struct pacer){.period = INT64_C(1000000000) / max_fps};
+	pacer_reset(pacer);
+}
+
+void pacer_reset(struct pacer *pacer)
+{
+	pacer->last_look = INT64_MIN / 2;
+	pacer->last_frame = INT64_MIN / 2;
+	pacer->last_damage = INT64_MIN / 2;
+}
+
+void pacer_looked(struct pacer *pacer, int64_t began, int64_t ended, bool damage)
+{
+	pacer->last_look = began;
+	if (damage) {
+		pacer->last_damage = began;
+		return;
+	}
+	pacer->look_cost += (ended - began - pacer->look_cost) / 8;
+}
+
+void pacer_gave(struct pacer *pacer, int64_t now)
+{
+	pacer->last_frame = now;
+}
+
+bool pacer_frame_due(const struct pacer *pacer, int64_t now)
+{
+	/* A quarter of slack: looks come in half periods, and must not push every frame to the next. */
+	return now - pacer->last_frame >= pacer->period - pacer->period / 4;
+}
+
+bool pacer_wake_due(const struct pacer *pacer, int64_t now)
+{
+	return pacer_frame_due(pacer, now) && now - pacer->last_look >= pacer->period / 2;
+}
+
+static int64_t active_step(const struct pacer *pacer)
+{
+	bool cheap = pacer->look_cost < pacer->period / CHEAP_PART;
+
+	return cheap ? pacer->period / 2 : pacer->period;
+}
+
+int64_t pacer_next_look(const struct pacer *pacer, bool owed, bool blocked)
+{
+	if (blocked) {
+		return pacer->last_look + PACER_BLOCKED_STEP_NS;
+	}
+	if (owed || pacer->last_look - pacer->last_damage < PACER_QUIET_NS) {
+		return pacer->last_look + active_step(pacer);
+	}
+	return pacer->last_look +
+		(PACER_IDLE_STEP_NS > pacer->period ? PACER_IDLE_STEP_NS : pacer->period);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * When to look at the guest, and when a frame may leave. Pure arithmetic on CLOCK_MONOTONIC
+ * nanoseconds: no clock, no thread, no memory of its own.
+ *
+ * While the picture changes, looks come at the frame rate, or twice as often where a look is cheap
+ * (the kernel announces nothing, so half of the step is the mean delay); frames never leave faster
+ * than the rate. When it is quiet the steps grow, but a first change waits 50 ms at most.
+ */
+#ifndef BRIDGE_PACER_H
+#define BRIDGE_PACER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PACER_QUIET_NS (250 * INT64_C(1000000)) /* without damage: slow down */
+#define PACER_IDLE_STEP_NS (45 * INT64_C(1000000))
+#define PACER_BLOCKED_STEP_NS (100 * INT64_C(1000000)) /* no sink can take anything */
+
+struct pacer {
+	int64_t period; /* of a frame, ns */
+	int64_t last_look;
+	int64_t last_damage;
+	int64_t last_frame;
+	int64_t look_cost; /* smoothed cost of a look that found nothing, ns */
+};
+
+void pacer_init(struct pacer *pacer, unsigned max_fps);
+/* Someone began to watch: look now. */
+void pacer_reset(struct pacer *pacer);
+/* A look began at began and ended at ended. */
+void pacer_looked(struct pacer *pacer, int64_t began, int64_t ended, bool damage);
+/* A frame left. */
+void pacer_gave(struct pacer *pacer, int64_t now);
+/* May a frame leave now? */
+bool pacer_frame_due(const struct pacer *pacer, int64_t now);
+/* A sink that was full says that it can take a frame: is a look at once worth it? */
+bool pacer_wake_due(const struct pacer *pacer, int64_t now);
+/* When to look next. blocked: something is owed, and no sink can take it. */
+int64_t pacer_next_look(const struct pacer *pacer, bool owed, bool blocked);
+
+#endif

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+#include "bridge/session.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bridge/card.h"
+#include "bridge/log.h"
+#include "render/renderer.h"
+
+#define STALE_TRIES 3
+#define LOG_WINDOW_NS (10 * INT64_C(1000000000))
+#define LOG_LINES 8 /* of state changes in a window: a guest can flip its state at will */
+
+#define SHAPE_BYTES ((size_t)CURSOR_MAX_SIDE * CURSOR_MAX_SIDE * sizeof(uint32_t))
+
+int session_init(struct session *session, struct vgpu *vgpu, struct renderer *renderer)
+{
+	*session = (struct session){.vgpu = vgpu, .renderer = renderer};
+	session->shape = calloc(1, SHAPE_BYTES);
+	session->scratch = calloc(1, SHAPE_BYTES);
+	if (!session->shape || !session->scratch) {
+		session_finish(session);
+		return -ENOMEM;
+	}
+	session->cursor.pixels = session->shape;
+	session->picture_ns = INT64_MIN / 2;
+	buffers_init(&session->buffers, vgpu, renderer);
+	return 0;
+}
+
+void session_finish(struct session *session)
+{
+	buffers_clear(&session->buffers);
+	free(session->shape);
+	free(session->scratch);
+	free(session->card_pixels);
+	session->shape = NULL;
+	session->scratch = NULL;
+	session->card_pixels = NULL;
+}
+
+void session_rest(struct session *session)
+{
+	buffers_clear(&session->buffers);
+	free(session->card_pixels);
+	session->card_pixels = NULL;
+}
+
+/* A guest may change state with every look; the log must not grow with it. */
+static void log_state(struct session *session, int64_t now)
+{
+	if (now - session->log_window_ns > LOG_WINDOW_NS) {
+		session->log_window_ns = now;
+		session->log_lines = 0;
+	}
+	if (session->log_lines++ < LOG_LINES) {
+		log_info("display: %s", session->text);
+	} else {
+		session->counters.log_suppressed++;
+	}
+}
+
+static void set_state(
+	struct session *session, enum session_state state, const char *text, int64_t now)
+{
+	if (session->state == state && strcmp(session->text, text) == 0) {
+		return;
+	}
+	session->state = state;
+	session->counters.state = state;
+	snprintf(session->text, sizeof(session->text), "%s", text);
+	log_state(session, now);
+}
+
+/* Puts a card up, in the size of what is up now. */
+static void show_card(struct session *session, enum session_state state, const char *sentence,
+	int64_t now, pixman_region32_t *damage)
+{
+	const struct snapshot *snapshot = renderer_snapshot(session->renderer);
+	uint32_t width = snapshot->width ? snapshot->width : CARD_DEFAULT_WIDTH;
+	uint32_t height = snapshot->height ? snapshot->height : CARD_DEFAULT_HEIGHT;
+	bool same = session->card_pixels && session->state == state &&
+		strcmp(session->text, sentence) == 0;
+
+	set_state(session, state, sentence, now);
+	session->cursor.visible = false;
+	if (same) {
+		return;
+	}
+	free(session->card_pixels);
+	session->card_pixels = card_draw(width, height, sentence);
+	if (!session->card_pixels) {
+		log_error("no memory for a card of %ux%u", width, height);
+		return;
+	}
+	session->counters.cards++;
+	renderer_paint(session->renderer, session->card_pixels, width, height, damage);
+}
+
+static bool in_grace(const struct session *session, int64_t now)
+{
+	return session->state == SESSION_PICTURE && now - session->picture_ns < SESSION_GRACE_NS;
+}
+
+/* Trouble that a mode set brings for a moment: the last picture stays, then a card says why. */
+static void show_trouble(
+	struct session *session, const char *sentence, int64_t now, pixman_region32_t *damage)
+{
+	if (in_grace(session, now)) {
+		session->counters.held++;
+		return;
+	}
+	show_card(session, SESSION_NO_PICTURE, sentence, now, damage);
+}
+
+static void describe_plane(const struct plane *plane, char *text, size_t size)
+{
+	char fourcc[5] = {0};
+
+	memcpy(fourcc, &plane->format, 4);
+	snprintf(text, size, "%ux%u %s modifier 0x%" PRIx64 " stride %u (%s)", plane->width,
+		plane->height, fourcc, plane->modifier, plane->stride,
+		plane->kind == PLANE_KIND_REGION ? "region" : "dma-buf");
+}
+
+/* 0: what there is to show is up. -ESTALE: query again. */
+static int show_plane(
+	struct session *session, const struct plane *plane, int64_t now, pixman_region32_t *damage)
+{
+	if (now < session->retry_ns && plane_equal(plane, &session->failed)) {
+		return 0;
+	}
+
+	char why[256] = "";
+	enum plane_refusal refusal = PLANE_ACCEPTED;
+	struct image *image;
+	int rc = buffers_image(&session->buffers, plane, &image, &refusal, why, sizeof(why));
+
+	if (rc == -ESTALE) {
+		return rc;
+	}
+	if (rc < 0) {
+		session->counters.import_failed++;
+		session->failed = *plane;
+		session->retry_ns = now + SESSION_RETRY_NS;
+		show_card(session, SESSION_NO_PICTURE,
+			rc == -EPROTO ? plane_refusal_text(refusal) : why, now, damage);
+		return 0;
+	}
+
+	rc = renderer_update(session->renderer, image, damage);
+	if (rc < 0) {
+		buffers_drop(&session->buffers, image);
+		session->counters.vanished++;
+		/* The snapshot may hold half of a picture now, so the last one can't stay. */
+		session->failed = *plane;
+		session->retry_ns = now + SESSION_RETRY_NS;
+		show_card(session, SESSION_NO_PICTURE,
+			rc == -EFAULT ? "the guest's buffer vanished while it was read"
+				      : "GL failed on the guest's buffer",
+			now, damage);
+		return 0;
+	}
+	free(session->card_pixels);
+	session->card_pixels = NULL;
+	session->picture_ns = now;
+	session->had_picture = true;
+	session->retry_ns = 0;
+
+	char text[256];
+
+	describe_plane(plane, text, sizeof(text));
+	set_state(session, SESSION_PICTURE, text, now);
+	return 0;
+}
+
+static void look_primary(struct session *session, int64_t now, pixman_region32_t *damage)
+{
+	struct vgpu_query query;
+
+	for (int i = 0; i < STALE_TRIES; i++) {
+		switch (vgpu_query(session->vgpu, PLANE_PRIMARY, &query)) {
+		case VGPU_PICTURE:
+			if (show_plane(session, &query.plane, now, damage) == -ESTALE) {
+				session->counters.stale_retries++;
+				continue;
+			}
+			return;
+		case VGPU_NO_PICTURE:
+			show_card(session, SESSION_NO_PICTURE,
+				session->had_picture ? "the guest has switched its display off"
+						     : "the guest has not set a mode yet",
+				now, damage);
+			return;
+		case VGPU_REFUSED:
+			show_card(session, SESSION_NO_PICTURE, plane_refusal_text(query.refusal),
+				now, damage);
+			return;
+		case VGPU_GONE:
+			buffers_clear(&session->buffers);
+			show_card(session, SESSION_GONE, "the device is gone", now, damage);
+			return;
+		case VGPU_TRANSIENT:
+			show_trouble(
+				session, "the guest is changing its display mode", now, damage);
+			return;
+		}
+	}
+	show_trouble(
+		session, "the guest changes its buffers faster than they can be read", now, damage);
+}
+
+static void take_shape(
+	struct session *session, const struct plane *plane, const struct plane_position *position)
+{
+	struct cursor *cursor = &session->cursor;
+	uint32_t hot_x = position->hot_known ? position->hot_x : 0;
+	uint32_t hot_y = position->hot_known ? position->hot_y : 0;
+	size_t bytes = (size_t)plane->width * plane->height * sizeof(uint32_t);
+
+	if (cursor->serial != 0 && cursor->width == plane->width &&
+		cursor->height == plane->height && cursor->hot_x == hot_x &&
+		cursor->hot_y == hot_y && memcmp(session->shape, session->scratch, bytes) == 0) {
+		return;
+	}
+	memcpy(session->shape, session->scratch, bytes);
+	cursor->width = plane->width;
+	cursor->height = plane->height;
+	cursor->hot_x = hot_x;
+	cursor->hot_y = hot_y;
+	cursor->serial++;
+}
+
+static void look_cursor(struct session *session)
+{
+	struct cursor *cursor = &session->cursor;
+	struct vgpu_query query;
+	enum vgpu_answer answer = vgpu_query(session->vgpu, PLANE_CURSOR, &query);
+
+	if (answer == VGPU_TRANSIENT) {
+		return;
+	}
+	if (answer != VGPU_PICTURE) {
+		cursor->visible = false;
+		return;
+	}
+
+	char why[256];
+	enum plane_refusal refusal;
+	struct image *image;
+	int rc = buffers_image(&session->buffers, &query.plane, &image, &refusal, why, sizeof(why));
+
+	if (rc == 0) {
+		rc = renderer_read(session->renderer, image, session->scratch);
+		if (rc < 0) {
+			buffers_drop(&session->buffers, image);
+		}
+	}
+	if (rc < 0) {
+		/* A stale id comes right with the next look; the shape that is up stays till then. */
+		if (rc != -ESTALE) {
+			session->counters.cursor_failed++;
+			cursor->visible = false;
+		}
+		return;
+	}
+	take_shape(session, &query.plane, &query.position);
+	cursor->visible = true;
+	cursor->x = query.position.x;
+	cursor->y = query.position.y;
+}
+
+void session_look(struct session *session, int64_t now, pixman_region32_t *damage)
+{
+	session->counters.looks++;
+	if (session->state == SESSION_GONE) {
+		/* Asking a device that is gone helps nobody; its card only has to be put up again. */
+		show_card(session, SESSION_GONE, session->text, now, damage);
+		return;
+	}
+	look_primary(session, now, damage);
+	if (session->state == SESSION_PICTURE && vgpu_info(session->vgpu)->cursor_plane) {
+		look_cursor(session);
+	}
+}
+
+const struct cursor *session_cursor(const struct session *session)
+{
+	if (session->state == SESSION_PICTURE && !vgpu_info(session->vgpu)->cursor_plane) {
+		return NULL;
+	}
+	return &session->cursor;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#include "bridge/stats.h"
+
+#include <glib.h>
+#include <inttypes.h>
+#include <stdint.h>
+
+#include "bridge/capture.h"
+#include "bridge/session.h"
+#include "spice/sink.h"
+#include "vfio/vgpu.h"
+
+struct field {
+	const char *name;
+	uint64_t value;
+};
+
+static void add_object(GString *json, const char *name, const struct field *fields, size_t count)
+{
+	g_string_append_printf(json, "%s\"%s\":{", json->len > 1 ? "," : "", name);
+	for (size_t i = 0; i < count; i++) {
+		g_string_append_printf(json, "%s\"%s\":%" PRIu64, i > 0 ? "," : "", fields[i].name,
+			fields[i].value);
+	}
+	g_string_append_c(json, '}');
+}
+
+#define FIELD(counters, name)           \
+	{                               \
+#name, (counters)->name \
+	}
+
+static void add_vgpu(GString *json, struct vgpu *vgpu)
+{
+	struct vgpu_counters *c = vgpu_counters(vgpu);
+	struct field fields[] = {FIELD(c, ioctls), FIELD(c, queries), FIELD(c, fetches),
+		FIELD(c, maps), FIELD(c, transient), FIELD(c, stale)};
+	struct field refused[PLANE_REFUSAL_COUNT];
+
+	add_object(json, "vgpu", fields, G_N_ELEMENTS(fields));
+	for (int i = 1; i < PLANE_REFUSAL_COUNT; i++) {
+		refused[i] = (struct field){plane_refusal_name(i), c->refused[i]};
+	}
+	add_object(json, "refused", refused + 1, PLANE_REFUSAL_COUNT - 1);
+}
+
+static void add_capture(GString *json, struct capture *capture)
+{
+	struct renderer_counters *r = capture_renderer_counters(capture);
+	struct session_counters *s = capture_session_counters(capture);
+	struct capture_counters *c = capture_counters(capture);
+	struct field render[] = {FIELD(r, imports), FIELD(r, cpu_maps), FIELD(r, passes),
+		FIELD(r, gl_calls), FIELD(r, bytes_compared), FIELD(r, bytes_read_back),
+		FIELD(r, tiles_dirty), FIELD(r, faults), FIELD(r, import_failures)};
+	struct field session[] = {FIELD(s, looks), FIELD(s, cards), FIELD(s, held),
+		FIELD(s, stale_retries), FIELD(s, vanished), FIELD(s, import_failed),
+		FIELD(s, cursor_failed), FIELD(s, log_suppressed), FIELD(s, state)};
+	struct field fields[] = {FIELD(c, ticks), FIELD(c, frames), FIELD(c, rects),
+		FIELD(c, bytes), FIELD(c, blocked), FIELD(c, no_memory), FIELD(c, rests)};
+
+	add_object(json, "render", render, G_N_ELEMENTS(render));
+	add_object(json, "session", session, G_N_ELEMENTS(session));
+	add_object(json, "capture", fields, G_N_ELEMENTS(fields));
+}
+
+static void add_spice(GString *json, struct spice_sink *sink)
+{
+	struct spice_sink_counters *c = spice_sink_counters(sink);
+	struct field fields[] = {FIELD(c, frames), FIELD(c, drawables), FIELD(c, drawables_live),
+		FIELD(c, bytes), FIELD(c, cursor_sets), FIELD(c, cursor_moves),
+		FIELD(c, cursor_hides), FIELD(c, cursor_dropped), FIELD(c, mode_switches),
+		FIELD(c, viewers_total), FIELD(c, viewers_shut), FIELD(c, held_fence),
+		FIELD(c, held_release), FIELD(c, held_socket)};
+
+	add_object(json, "spice", fields, G_N_ELEMENTS(fields));
+}
+
+char *stats_json(struct vgpu *vgpu, struct capture *capture, struct spice_sink *sink)
+{
+	GString *json = g_string_new("{");
+
+	add_vgpu(json, vgpu);
+	add_capture(json, capture);
+	add_spice(json, sink);
+	g_string_append_c(json, '}');
+	return g_string_free(json, FALSE);
+}

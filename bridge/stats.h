@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * All counters of a running bridge as one line of JSON. Counters are atomic: any thread.
+ */
+#ifndef BRIDGE_STATS_H
+#define BRIDGE_STATS_H
+
+struct capture;
+struct spice_sink;
+struct vgpu;
+
+/* The line, without newline, for g_free(). */
+char *stats_json(struct vgpu *vgpu, struct capture *capture, struct spice_sink *sink);
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the program does, a function for each verb: runs to its end and returns an enum exit_code.
+ * Main thread.
+ */
+#ifndef BRIDGE_VERBS_H
+#define BRIDGE_VERBS_H
+
+struct options;
+
+int serve(const struct options *options);
+int probe(const struct options *options);
+
+#endif
