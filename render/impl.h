@@ -39,7 +39,7 @@ struct renderer {
 	uint64_t version;
 	struct gl *gl; /* NULL: no GL */
 	char description[256];
-	char gl_missing[256]; /* why there is no GL, for messages */
+	char gl_missing[256]; /* why there is no GL, for messages; empty: not tried yet */
 };
 
 /* Makes the snapshot width x height (zeroed) if it is not. 1: it was made anew, 0: it was right. */
