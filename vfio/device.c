@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: MIT */
+#include "vfio/device.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "vfio/device_impl.h"
+#include "vfio/mdev.h"
+
+static int kernel_open(const char *path, int flags)
+{
+	return open(path, flags);
+}
+
+static int kernel_ioctl(int fd, unsigned long request, void *argument)
+{
+	return ioctl(fd, request, argument);
+}
+
+const struct device_calls device_kernel_calls = {
+	.open = kernel_open,
+	.close = close,
+	.ioctl = kernel_ioctl,
+	.mmap = mmap,
+	.munmap = munmap,
+	.pread = pread,
+	.pwrite = pwrite,
+};
+
+void device_fds_close(const struct device_calls *calls, struct device_fds *fds)
+{
+	/* The device first: the others are what it stands on. */
+	int *order[] = {&fds->device, &fds->group, &fds->container, &fds->iommu};
+
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		if (*order[i] >= 0) {
+			calls->close(*order[i]);
+			*order[i] = -1;
+		}
+	}
+}
+
+int device_why(const struct device_request *request, int error, const char *format, ...)
+{
+	va_list args;
+
+	if (request->why && request->why_size > 0) {
+		va_start(args, format);
+		vsnprintf(request->why, request->why_size, format, args);
+		va_end(args);
+	}
+	return error;
+}
+
+int device_ioctl(const struct device_calls *calls, int fd, unsigned long number, void *argument)
+{
+	int rc;
+
+	do {
+		rc = calls->ioctl(fd, number, argument);
+	} while (rc < 0 && errno == EINTR);
+	return rc < 0 ? -errno : rc;
+}
+
+int device_open_node(const struct device_request *request, const char *what, const char *path)
+{
+	char full[PATH_MAX];
+	int fd;
+	int rc;
+
+	if (snprintf(full, sizeof(full), "%s%s", request->root, path) >= (int)sizeof(full)) {
+		return device_why(
+			request, -ENAMETOOLONG, "%s %s: the path is too long", what, path);
+	}
+	fd = request->calls->open(full, O_RDWR | O_CLOEXEC);
+	if (fd >= 0) {
+		return fd;
+	}
+	rc = -errno;
+	switch (rc) {
+	case -ENOENT:
+	case -ENODEV:
+	case -ENXIO:
+		return device_why(request, rc,
+			"%s %s does not exist: the device is gone, or the kernel's vfio modules are "
+			"not loaded",
+			what, path);
+	case -EACCES:
+	case -EPERM:
+		return device_why(request, rc,
+			"no permission to open %s %s: give this user read and write access to it, for "
+			"example by a udev rule",
+			what, path);
+	case -EBUSY:
+		return device_why(request, rc,
+			"%s %s is in use: another process, normally QEMU, holds it; stop that or take "
+			"the device over from it as an inherited fd",
+			what, path);
+	default:
+		return device_why(
+			request, rc, "%s %s can't be opened: %s", what, path, strerror(-rc));
+	}
+}
+
+static bool node_exists(const struct device_request *request, const char *path)
+{
+	char full[PATH_MAX];
+
+	return snprintf(full, sizeof(full), "%s%s", request->root, path) < (int)sizeof(full) &&
+		access(full, F_OK) == 0;
+}
+
+static bool node_usable(const struct device_request *request, const char *path)
+{
+	char full[PATH_MAX];
+
+	return snprintf(full, sizeof(full), "%s%s", request->root, path) < (int)sizeof(full) &&
+		access(full, R_OK | W_OK) == 0;
+}
+
+/* Sets errno for the public functions, which return a pointer. */
+static struct vgpu *failed(int rc)
+{
+	errno = -rc;
+	return NULL;
+}
+
+static struct vgpu *open_by_cdev(const struct device_request *request, const char *path,
+	const char *name, const char *device)
+{
+	struct device_fds fds;
+	int rc = cdev_open(request, path, &fds);
+
+	return rc < 0 ? failed(rc) : device_start(request, fds, name, device);
+}
+
+static struct vgpu *open_by_group(const struct device_request *request, const char *path,
+	const char *device_name, const char *name, const char *device)
+{
+	struct device_fds fds;
+	int rc = group_open(request, path, device_name, &fds);
+
+	return rc < 0 ? failed(rc) : device_start(request, fds, name, device);
+}
+
+/* A UUID from outside; says what is wrong with it. */
+static int take_uuid(const struct device_request *request, const char *text, char *uuid)
+{
+	int rc = mdev_parse_uuid(text, uuid);
+
+	if (rc < 0) {
+		device_why(request, rc,
+			"'%s' is not a UUID, which looks like 4b20d080-1b54-4048-85b3-a6a62d165c01",
+			text);
+	}
+	return rc;
+}
+
+struct vgpu *device_request_mdev(const struct device_request *request, const char *text)
+{
+	char uuid[MDEV_UUID_SIZE];
+	char device[PATH_MAX];
+	char cdev_name[64];
+	char cdev_path[128] = "";
+	char group_path[64] = "";
+	char name[64];
+	unsigned group = 0;
+	bool cdev, by_group;
+	int rc;
+
+	rc = take_uuid(request, text, uuid);
+	if (rc < 0) {
+		return failed(rc);
+	}
+	rc = mdev_find(request->root, uuid, device, sizeof(device));
+	if (rc < 0) {
+		return failed(device_why(request, rc,
+			"there is no mediated device %s: create it first, those that exist are listed "
+			"in /sys/bus/mdev/devices",
+			uuid));
+	}
+	snprintf(name, sizeof(name), "mdev %s", uuid);
+	if (mdev_cdev(device, cdev_name, sizeof(cdev_name)) == 0) {
+		snprintf(cdev_path, sizeof(cdev_path), "/dev/vfio/devices/%s", cdev_name);
+	}
+	by_group = mdev_group(device, &group) == 0;
+	if (by_group) {
+		snprintf(group_path, sizeof(group_path), "/dev/vfio/%u", group);
+	}
+	cdev = cdev_path[0] && node_exists(request, cdev_path) &&
+		node_exists(request, "/dev/iommu");
+	/* People who may use the group alone, as they always did, keep that. */
+	if (cdev && by_group && node_usable(request, group_path) &&
+		!(node_usable(request, cdev_path) && node_usable(request, "/dev/iommu"))) {
+		cdev = false;
+	}
+	if (cdev) {
+		return open_by_cdev(request, cdev_path, name, device);
+	}
+	if (by_group) {
+		return open_by_group(request, group_path, uuid, name, device);
+	}
+	return failed(device_why(request, -ENODEV,
+		"mediated device %s has neither an IOMMU group nor a cdev with /dev/iommu: load the "
+		"modules vfio_iommu_type1 and vfio_mdev or its parent's driver",
+		uuid));
+}
+
+/* "7", "/dev/vfio/7" or a link to the latter. */
+static int parse_group(const struct device_request *request, const char *text, unsigned *group)
+{
+	char full[PATH_MAX];
+	char real[PATH_MAX];
+	const char *number = text;
+	char *end;
+	unsigned long value;
+
+	if (text[0] == '/') {
+		number = strrchr(text, '/') + 1;
+		if (snprintf(full, sizeof(full), "%s%s", request->root, text) < (int)sizeof(full) &&
+			realpath(full, real)) {
+			number = strrchr(real, '/') + 1;
+		}
+	}
+	errno = 0;
+	value = strtoul(number, &end, 10);
+	if (!isdigit((unsigned char)number[0]) || *end || errno || value > INT_MAX) {
+		return device_why(request, -EINVAL,
+			"'%s' is not a VFIO group: give its number or its path, such as /dev/vfio/7",
+			text);
+	}
+	*group = (unsigned)value;
+	return 0;
+}
+
+struct vgpu *device_request_group(
+	const struct device_request *request, const char *text, const char *uuid_text)
+{
+	char uuid[MDEV_UUID_SIZE];
+	char device_name[256];
+	char device[PATH_MAX];
+	char all[512];
+	char path[PATH_MAX];
+	char name[320];
+	unsigned group = 0;
+	unsigned count;
+	int rc;
+
+	rc = parse_group(request, text, &group);
+	if (rc < 0) {
+		return failed(rc);
+	}
+	if (uuid_text) {
+		rc = take_uuid(request, uuid_text, uuid);
+		if (rc < 0) {
+			return failed(rc);
+		}
+	}
+	snprintf(path, sizeof(path), "/dev/vfio/%u", group);
+	rc = mdev_group_devices(
+		request->root, group, &count, device_name, sizeof(device_name), all, sizeof(all));
+	if (rc < 0) {
+		return failed(device_why(request, rc,
+			"there is no IOMMU group %u: those that exist are in /sys/kernel/iommu_groups",
+			group));
+	}
+	if (count == 0) {
+		return failed(
+			device_why(request, -ENODEV, "IOMMU group %u holds no device", group));
+	}
+	if (uuid_text) {
+		snprintf(device_name, sizeof(device_name), "%s", uuid);
+	} else if (count > 1) {
+		return failed(device_why(request, -EINVAL,
+			"IOMMU group %u holds %u devices, name one of them by its UUID: %s", group,
+			count, all));
+	}
+	rc = mdev_group_device(request->root, group, device_name, device, sizeof(device));
+	if (rc < 0) {
+		return failed(
+			device_why(request, rc, "IOMMU group %u holds no device %s, it holds: %s",
+				group, device_name, all));
+	}
+	snprintf(name, sizeof(name), "%s in group %u", device_name, group);
+	return open_by_group(request, path, device_name, name, device);
+}
+
+struct vgpu *device_request_cdev(const struct device_request *request, const char *path)
+{
+	char device[PATH_MAX];
+	char name[PATH_MAX + 8];
+	const char *slash = strrchr(path, '/');
+
+	if (path[0] != '/' || !slash[1]) {
+		return failed(device_why(request, -EINVAL,
+			"'%s' is not the path of a VFIO device, such as /dev/vfio/devices/vfio0",
+			path));
+	}
+	/* Only for the render node: a node of another name works without. */
+	if (mdev_of_cdev(request->root, slash + 1, device, sizeof(device)) < 0) {
+		device[0] = '\0';
+	}
+	snprintf(name, sizeof(name), "cdev %s", path);
+	return open_by_cdev(request, path, name, device[0] ? device : NULL);
+}
+
+/* What a file descriptor is, as /proc names it. */
+static void name_fd(const struct device_request *request, int fd, char *name, size_t size)
+{
+	char path[PATH_MAX];
+	ssize_t length = -1;
+
+	if (snprintf(path, sizeof(path), "%s/proc/self/fd/%d", request->root, fd) <
+		(int)sizeof(path)) {
+		length = readlink(path, name, size - 1);
+	}
+	if (length < 0) {
+		length = snprintf(name, size, "something unknown");
+	}
+	name[length] = '\0';
+}
+
+/*
+ * sysfs directory of the device behind an fd. Since Linux 6.18 fdinfo tells; before that the name of
+ * a cdev does, and an fd that came from a group has no way back.
+ */
+static int find_fd_device(
+	const struct device_request *request, int fd, const char *file, char *device, size_t size)
+{
+	static const char key[] = "vfio-device-syspath:";
+	static const char cdevs[] = "/dev/vfio/devices/";
+	char path[PATH_MAX];
+	char line[PATH_MAX];
+	FILE *info;
+	int rc = -ENOENT;
+
+	if (strncmp(file, cdevs, sizeof(cdevs) - 1) == 0) {
+		return mdev_of_cdev(request->root, file + sizeof(cdevs) - 1, device, size);
+	}
+	if (snprintf(path, sizeof(path), "%s/proc/self/fdinfo/%d", request->root, fd) >=
+		(int)sizeof(path)) {
+		return -ENAMETOOLONG;
+	}
+	info = fopen(path, "re");
+	if (!info) {
+		return -errno;
+	}
+	while (fgets(line, sizeof(line), info)) {
+		const char *value = line + sizeof(key) - 1;
+
+		if (strncmp(line, key, sizeof(key) - 1) != 0) {
+			continue;
+		}
+		value += strspn(value, " \t");
+		if (value[0] == '/' &&
+			snprintf(device, size, "%s%.*s", request->root, (int)strcspn(value, "\n"),
+				value) < (int)size) {
+			rc = 0;
+		}
+		break;
+	}
+	fclose(info);
+	return rc;
+}
+
+struct vgpu *device_request_fd(const struct device_request *request, int fd)
+{
+	struct device_fds fds = DEVICE_NO_FDS;
+	struct vfio_device_info info = {.argsz = sizeof(info)};
+	char file[PATH_MAX];
+	char device[PATH_MAX];
+	char name[32];
+	int flags;
+	int rc;
+
+	flags = fd < 0 ? -1 : fcntl(fd, F_GETFD);
+	if (flags < 0) {
+		return failed(device_why(request, -EBADF,
+			"fd %d is not open: the process that starts this one has to pass it on",
+			fd));
+	}
+	fds.device = fd;
+	if (!(flags & FD_CLOEXEC)) {
+		fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
+	}
+	name_fd(request, fd, file, sizeof(file));
+	rc = device_ioctl(request->calls, fd, VFIO_DEVICE_GET_INFO, &info);
+	if (rc == -EINVAL && strncmp(file, "/dev/vfio/devices/", 18) == 0) {
+		device_why(request, rc,
+			"fd %d (%s) is not bound to an iommufd yet: the process that owns the device, "
+			"normally QEMU, has to bind it first",
+			fd, file);
+		goto err;
+	}
+	if (rc < 0) {
+		device_why(request, rc,
+			"fd %d is not a VFIO device but %s: pass the fd of the device itself", fd,
+			file);
+		goto err;
+	}
+	if (find_fd_device(request, fd, file, device, sizeof(device)) < 0) {
+		device[0] = '\0';
+	}
+	snprintf(name, sizeof(name), "fd %d", fd);
+	return device_start(request, fds, name, device[0] ? device : NULL);
+
+err:
+	device_fds_close(request->calls, &fds);
+	return failed(rc);
+}
+
+struct vgpu *device_open_mdev(const char *root, const char *uuid, char *why, size_t why_size)
+{
+	struct device_request request = {&device_kernel_calls, root, why, why_size};
+
+	return device_request_mdev(&request, uuid);
+}
+
+struct vgpu *device_open_group(
+	const char *root, const char *group, const char *uuid, char *why, size_t why_size)
+{
+	struct device_request request = {&device_kernel_calls, root, why, why_size};
+
+	return device_request_group(&request, group, uuid);
+}
+
+struct vgpu *device_open_cdev(const char *root, const char *path, char *why, size_t why_size)
+{
+	struct device_request request = {&device_kernel_calls, root, why, why_size};
+
+	return device_request_cdev(&request, path);
+}
+
+struct vgpu *device_open_fd(const char *root, int fd, char *why, size_t why_size)
+{
+	struct device_request request = {&device_kernel_calls, root, why, why_size};
+
+	return device_request_fd(&request, fd);
+}
