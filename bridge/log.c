@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+#include "bridge/log.h"
+
+#include <errno.h>
+#include <glib.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LINE_SIZE 2048 /* bytes: longer messages are cut */
+
+static struct {
+	atomic_int level;
+	bool journal; /* set once, by log_init(), before there are threads */
+} logger = {.level = LOG_LEVEL_INFO};
+
+void log_set_level(enum log_level level)
+{
+	atomic_store_explicit(&logger.level, (int)level, memory_order_relaxed);
+}
+
+/* A message is one line, whatever a device's or a library's text holds. */
+static void make_one_line(char *text)
+{
+	for (; *text; text++) {
+		if ((unsigned char)*text < 0x20 || *text == 0x7f) {
+			*text = ' ';
+		}
+	}
+}
+
+static void write_line(enum log_level level, const char *format, va_list arguments)
+{
+	static const char *const words[] = {"error: ", "warning: ", "", "debug: "};
+	static const char *const priorities[] = {"<3>", "<4>", "<6>", "<7>"};
+	char line[LINE_SIZE];
+	size_t length;
+	int n;
+
+	if (logger.journal) {
+		n = snprintf(line, sizeof(line), "%s", priorities[level]);
+	} else {
+		n = snprintf(line, sizeof(line), "vgpu-bridge: %s", words[level]);
+	}
+	/* One byte stays free for the newline. */
+	vsnprintf(line + n, sizeof(line) - 1 - (size_t)n, format, arguments);
+	make_one_line(line);
+	length = strlen(line);
+	line[length++] = '\n';
+	/* One write: lines of several threads don't mix. There is nowhere to report a failure. */
+	while (write(STDERR_FILENO, line, length) < 0 && errno == EINTR) {
+	}
+}
+
+void log_write(enum log_level level, const char *format, ...)
+{
+	int saved = errno;
+	va_list arguments;
+
+	if ((int)level <= atomic_load_explicit(&logger.level, memory_order_relaxed)) {
+		va_start(arguments, format);
+		write_line(level, format, arguments);
+		va_end(arguments);
+	}
+	errno = saved;
+}
+
+static const char *field(const GLogField *fields, gsize n_fields, const char *key)
+{
+	for (gsize i = 0; i < n_fields; i++) {
+		if (!strcmp(fields[i].key, key) && fields[i].length < 0) {
+			return fields[i].value;
+		}
+	}
+	return NULL;
+}
+
+static GLogWriterOutput write_glib(
+	GLogLevelFlags flags, const GLogField *fields, gsize n_fields, gpointer data)
+{
+	const char *domain = field(fields, n_fields, "GLIB_DOMAIN");
+	const char *message = field(fields, n_fields, "MESSAGE");
+	enum log_level level = LOG_LEVEL_DEBUG;
+
+	if (flags & (G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL)) {
+		level = LOG_LEVEL_ERROR;
+	} else if (flags & G_LOG_LEVEL_WARNING) {
+		level = LOG_LEVEL_WARNING;
+	} else if (flags & G_LOG_LEVEL_MESSAGE) {
+		level = LOG_LEVEL_INFO;
+	}
+	log_write(level, "%s: %s", domain ? domain : "GLib", message ? message : "(no text)");
+	return G_LOG_WRITER_HANDLED;
+}
+
+/* systemd tells in JOURNAL_STREAM which file the journal reads: sd-journal's "device:inode". */
+static bool stderr_is_journal(void)
+{
+	const char *text = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat status;
+
+	if (!text || sscanf(text, "%llu:%llu", &device, &inode) != 2) {
+		return false;
+	}
+	return fstat(STDERR_FILENO, &status) == 0 && status.st_dev == device &&
+		status.st_ino == inode;
+}
+
+void log_init(void)
+{
+	static bool done; /* GLib takes the writer once in a process, and aborts at the second */
+
+	logger.journal = stderr_is_journal();
+	if (!done) {
+		done = true;
+		g_log_set_writer_func(write_glib, NULL, NULL);
+	}
+}

@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Command line over config file over defaults. Both are first read into lists of settings, then the
+ * config's are dropped where the command line says otherwise, and what remains is set in order.
+ */
+#include "bridge/options.h"
+
+#include <errno.h>
+#include <glib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bridge/config.h"
+#include "bridge/options_table.h"
+
+#define WHY_SIZE 512
+
+struct setting {
+	const struct option_spec *spec;
+	char *value;
+	unsigned line; /* in the config file; 0: command line */
+};
+
+struct reading {
+	enum verb verb;
+	GArray *settings; /* struct setting */
+	const char *config; /* the file's path, in the command line's settings */
+	bool help, version;
+	char why[WHY_SIZE];
+};
+
+static void setting_finish(gpointer data)
+{
+	struct setting *setting = data;
+
+	/* Not a password: that is only ever in a file. */
+	g_free(setting->value);
+}
+
+static void reading_init(struct reading *reading, enum verb verb)
+{
+	memset(reading, 0, sizeof(*reading));
+	reading->verb = verb;
+	reading->settings = g_array_new(FALSE, FALSE, sizeof(struct setting));
+	g_array_set_clear_func(reading->settings, setting_finish);
+}
+
+static struct setting *setting_at(const struct reading *reading, guint i)
+{
+	return &g_array_index(reading->settings, struct setting, i);
+}
+
+static const struct setting *find_setting(
+	const struct reading *reading, const struct option_spec *spec)
+{
+	for (guint i = 0; i < reading->settings->len; i++) {
+		if (setting_at(reading, i)->spec == spec) {
+			return setting_at(reading, i);
+		}
+	}
+	return NULL;
+}
+
+static void add_setting(
+	struct reading *reading, const struct option_spec *spec, const char *value, unsigned line)
+{
+	struct setting setting = {.spec = spec, .value = g_strdup(value), .line = line};
+
+	g_array_append_val(reading->settings, setting);
+}
+
+static const struct option_spec *find_written(const char *written)
+{
+	if (!strncmp(written, "--", 2)) {
+		return option_find(written + 2);
+	}
+	for (size_t i = 0; i < option_specs_count; i++) {
+		if (option_specs[i].letter && option_specs[i].letter == written[1]) {
+			return &option_specs[i];
+		}
+	}
+	return NULL;
+}
+
+/* GOption calls this for each option: written is "--max-fps" or "-l". */
+static gboolean on_option(const gchar *written, const gchar *value, gpointer data, GError **error)
+{
+	struct reading *reading = data;
+	const struct option_spec *spec = find_written(written);
+	const struct setting *before;
+
+	if (!spec) {
+		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, "%s: unknown", written);
+		return FALSE;
+	}
+	if (!strcmp(spec->name, "help")) {
+		reading->help = true;
+		return TRUE;
+	}
+	if (!strcmp(spec->name, "version")) {
+		reading->version = true;
+		return TRUE;
+	}
+	if (!(spec->verbs & (1u << reading->verb))) {
+		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
+			"--%s%s%s: not an option of '%s'; see vgpu-bridge %s --help", spec->name,
+			value ? "=" : "", value ? value : "", verb_name(reading->verb),
+			verb_name(reading->verb));
+		return FALSE;
+	}
+	before = find_setting(reading, spec);
+	if (before && !spec->repeatable) {
+		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
+			"--%s: given twice ('%s', then '%s'); give it once", spec->name,
+			before->value, value ? value : "");
+		return FALSE;
+	}
+	add_setting(reading, spec, value ? value : "", 0);
+	if (!spec->set) {
+		reading->config = setting_at(reading, reading->settings->len - 1)->value;
+	}
+	return TRUE;
+}
+
+static GOptionEntry *make_entries(void)
+{
+	GOptionEntry *entries = g_new0(GOptionEntry, option_specs_count + 1);
+
+	for (size_t i = 0; i < option_specs_count; i++) {
+		const struct option_spec *spec = &option_specs[i];
+		union {
+			GOptionArgFunc function;
+			gpointer pointer;
+		} callback = {.function = on_option};
+
+		entries[i].long_name = spec->name;
+		entries[i].short_name = spec->letter;
+		/* Values are bytes: a path need not be UTF-8. */
+		entries[i].flags = !spec->argument ? G_OPTION_FLAG_NO_ARG
+			: spec->optional_argument
+			? G_OPTION_FLAG_OPTIONAL_ARG | G_OPTION_FLAG_FILENAME
+			: G_OPTION_FLAG_FILENAME;
+		entries[i].arg = G_OPTION_ARG_CALLBACK;
+		entries[i].arg_data = callback.pointer;
+	}
+	return entries;
+}
+
+static int read_command_line(struct reading *reading, int argc, char **argv)
+{
+	GOptionContext *context = g_option_context_new(NULL);
+	GOptionGroup *group = g_option_group_new("main", "", "", reading, NULL);
+	GOptionEntry *entries = make_entries();
+	GError *error = NULL;
+	int result = 0;
+
+	g_option_group_add_entries(group, entries);
+	g_option_context_set_main_group(context, group);
+	g_option_context_set_help_enabled(context, FALSE);
+	if (!g_option_context_parse(context, &argc, &argv, &error)) {
+		snprintf(reading->why, WHY_SIZE, "%s%s%s%s", error->message,
+			error->code == G_OPTION_ERROR_FAILED ? "" : "; see vgpu-bridge ",
+			error->code == G_OPTION_ERROR_FAILED ? "" : verb_name(reading->verb),
+			error->code == G_OPTION_ERROR_FAILED ? "" : " --help");
+		g_error_free(error);
+		result = -EINVAL;
+	} else if (argc > 1 && !reading->help && !reading->version) {
+		snprintf(reading->why, WHY_SIZE,
+			"'%s': unexpected argument; options begin with --, see vgpu-bridge %s "
+			"--help",
+			argv[1], verb_name(reading->verb));
+		result = -EINVAL;
+	}
+	g_option_context_free(context);
+	g_free(entries);
+	return result;
+}
+
+static int on_key(const char *key, const char *value, unsigned line, void *data)
+{
+	struct reading *reading = data;
+	const struct option_spec *spec = option_find(key);
+
+	if (!spec || spec->no_key) {
+		snprintf(reading->why, WHY_SIZE,
+			"%s:%u: unknown key '%s' (value '%s'); keys are the long options without "
+			"--",
+			reading->config, line, key, value);
+		return -EINVAL;
+	}
+	if (!spec->repeatable && find_setting(reading, spec)) {
+		snprintf(reading->why, WHY_SIZE,
+			"%s:%u: key '%s' is there twice ('%s' in line %u, then '%s'); keep one",
+			reading->config, line, key, find_setting(reading, spec)->value,
+			find_setting(reading, spec)->line, value);
+		return -EINVAL;
+	}
+	if (!spec->argument && *value == '\0') {
+		snprintf(reading->why, WHY_SIZE,
+			"%s:%u: key '%s' has no value; write true or false", reading->config, line,
+			key);
+		return -EINVAL;
+	}
+	/* One file may serve both verbs: what the other one needs is passed over. */
+	if (spec->verbs & (1u << reading->verb)) {
+		add_setting(reading, spec, value, line);
+	}
+	return 0;
+}
+
+static bool has_source(const struct reading *reading)
+{
+	for (guint i = 0; i < reading->settings->len; i++) {
+		if (setting_at(reading, i)->spec->section == SECTION_SOURCE) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static int apply(struct options *options, const struct reading *reading,
+	const struct reading *stronger, const char *config)
+{
+	char why[WHY_SIZE] = "";
+
+	for (guint i = 0; i < reading->settings->len; i++) {
+		const struct setting *setting = setting_at(reading, i);
+
+		if (!setting->spec->set) {
+			continue;
+		}
+		/* A source on the command line replaces whatever source the file names. */
+		if (stronger &&
+			(find_setting(stronger, setting->spec) ||
+				(setting->spec->section == SECTION_SOURCE &&
+					has_source(stronger)))) {
+			continue;
+		}
+		if (setting->spec->set(options, setting->value, why, sizeof(why)) < 0) {
+			if (setting->line) {
+				log_error("%s:%u: %s: %s", config, setting->line,
+					setting->spec->name, why);
+			} else {
+				log_error("--%s: %s", setting->spec->name, why);
+			}
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+static int choose_source(struct options *options)
+{
+	unsigned count = 0;
+
+	if (options->simulate) {
+		options->source = SOURCE_SIMULATE;
+		count++;
+	}
+	if (options->fd >= 0) {
+		options->source = SOURCE_FD;
+		count++;
+	}
+	if (options->cdev) {
+		options->source = SOURCE_CDEV;
+		count++;
+	}
+	if (options->group) {
+		options->source = SOURCE_GROUP;
+		count++;
+	} else if (options->mdev) {
+		options->source = SOURCE_MDEV;
+		count++;
+	}
+	if (count == 0) {
+		log_error("no source; give one of --mdev UUID, --group N, --cdev PATH, --fd N or "
+			  "--simulate");
+		return -EINVAL;
+	}
+	if (count > 1) {
+		log_error("%u sources:%s%s%s%s%s; give exactly one (--mdev also goes with --group)",
+			count, options->mdev ? " --mdev" : "", options->group ? " --group" : "",
+			options->cdev ? " --cdev" : "", options->fd >= 0 ? " --fd" : "",
+			options->simulate ? " --simulate" : "");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int check_addresses(const struct options *options)
+{
+	if (options->verb != VERB_SERVE) {
+		return 0;
+	}
+	if (options->n_addresses == 0) {
+		log_error("no address to listen on; add --listen unix:PATH or --listen "
+			  "tcp:127.0.0.1:5900");
+		return -EINVAL;
+	}
+	for (size_t i = 0; i < options->n_addresses; i++) {
+		const struct listen_address *address = &options->addresses[i];
+
+		if (address->kind == ADDRESS_FD && address->fd == options->fd) {
+			log_error("--listen: '%s': descriptor %d is the device of --fd; pass "
+				  "another one",
+				address->text, address->fd);
+			return -EINVAL;
+		}
+		for (size_t j = 0; j < i; j++) {
+			if (!strcmp(address->text, options->addresses[j].text) &&
+				!(address->kind == ADDRESS_TCP && address->port == 0)) {
+				log_error("--listen: '%s' is given twice; give it once",
+					address->text);
+				return -EINVAL;
+			}
+		}
+		if (!options->password && !options->no_auth && !listen_address_is_local(address)) {
+			log_error("--listen: '%s' is open to other machines; add --password-file "
+				  "FILE, listen on 127.0.0.1, or say --no-auth to let anyone in",
+				address->text);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+static void print_usage(FILE *stream)
+{
+	fprintf(stream,
+		"Usage: vgpu-bridge serve SOURCE --listen ADDRESS [OPTION...]\n"
+		"       vgpu-bridge probe SOURCE [OPTION...]\n"
+		"\n"
+		"  serve   show a virtual GPU's picture to SPICE viewers\n"
+		"  probe   say what a virtual GPU offers, and if it can't be shown, why\n"
+		"\n"
+		"vgpu-bridge serve --help and vgpu-bridge probe --help list the options.\n");
+}
+
+static int parse_verb(enum verb *verb, int argc, char **argv)
+{
+	if (argc < 2) {
+		log_error(
+			"no command; write vgpu-bridge serve ... or vgpu-bridge probe ..., or see "
+			"vgpu-bridge --help");
+		return -EINVAL;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+		print_usage(stdout);
+		return 1;
+	}
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+		printf("vgpu-bridge %s\n", VGPU_BRIDGE_VERSION);
+		return 1;
+	}
+	for (int i = VERB_SERVE; i <= VERB_PROBE; i++) {
+		if (!strcmp(argv[1], verb_name((enum verb)i))) {
+			*verb = (enum verb)i;
+			return 0;
+		}
+	}
+	log_error("'%s': not a command; the first word is serve or probe, see vgpu-bridge --help",
+		argv[1]);
+	return -EINVAL;
+}
+
+int options_parse(struct options *options, int argc, char **argv)
+{
+	struct reading line, file;
+	char **copy;
+	int result;
+
+	memset(options, 0, sizeof(*options));
+	options->fd = -1;
+	options->max_fps = 60;
+	result = parse_verb(&options->verb, argc, argv);
+	if (result != 0) {
+		return result;
+	}
+	reading_init(&line, options->verb);
+	reading_init(&file, options->verb);
+	/* GOption reorders what it is given: our caller's argv stays as it is. */
+	copy = g_new0(char *, (gsize)argc);
+	memcpy(copy + 1, argv + 2, sizeof(*copy) * (size_t)(argc - 2));
+	copy[0] = argv[0];
+	result = read_command_line(&line, argc - 1, copy);
+	g_free(copy);
+	if (result < 0) {
+		log_error("%s", line.why);
+		goto out;
+	}
+	if (line.help || line.version) {
+		if (line.help) {
+			options_print_help(stdout, options->verb);
+		} else {
+			printf("vgpu-bridge %s\n", VGPU_BRIDGE_VERSION);
+		}
+		result = 1;
+		goto out;
+	}
+	if (line.config) {
+		file.config = line.config;
+		result = config_read(line.config, on_key, &file, file.why, sizeof(file.why));
+		if (result < 0) {
+			log_error("--config: %s", file.why);
+			result = -EINVAL;
+			goto out;
+		}
+	}
+	result = apply(options, &file, &line, line.config);
+	if (result == 0) {
+		result = apply(options, &line, NULL, NULL);
+	}
+	if (result == 0) {
+		result = choose_source(options);
+	}
+	if (result == 0) {
+		result = check_addresses(options);
+	}
+
+out:
+	g_array_free(line.settings, TRUE);
+	g_array_free(file.settings, TRUE);
+	if (result != 0) {
+		options_finish(options);
+	}
+	return result;
+}
+
+void options_finish(struct options *options)
+{
+	for (size_t i = 0; i < options->n_addresses; i++) {
+		listen_address_finish(&options->addresses[i]);
+	}
+	free(options->addresses);
+	if (options->password) {
+		explicit_bzero(options->password, strlen(options->password));
+	}
+	free(options->password);
+	free(options->mdev);
+	free(options->group);
+	free(options->cdev);
+	free(options->simulate);
+	free(options->render_node);
+	free(options->trace);
+	memset(options, 0, sizeof(*options));
+	options->fd = -1;
+}

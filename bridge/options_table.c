@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+#include "bridge/options_table.h"
+
+#include <string.h>
+
+const char *const renderer_words[] = {"auto", "gl", "cpu", NULL};
+const char *const compression_words[] = {
+	"auto", "off", "lz4", "quic", "glz", "auto-lz", "auto-glz", NULL};
+const char *const log_level_words[] = {"error", "warning", "info", "debug", NULL};
+static const char *const simulate_words[] = {"1280x720", "1920x1080", "scene=desktop", "scene=idle",
+	"scene=scroll", "scene=video", "scene=noise", "scene=box", NULL};
+static const char *const address_words[] = {"unix:", "tcp:127.0.0.1:", "tcp:[::1]:", "fd:", NULL};
+
+const struct option_spec option_specs[] = {
+	{
+		.name = "mdev",
+		.verbs = FOR_BOTH,
+		.section = SECTION_SOURCE,
+		.argument = "UUID",
+		.completion = COMPLETE_MDEV,
+		.help = "the mediated device with this UUID",
+		.man = "The vGPU with this UUID, as listed in _/sys/bus/mdev/devices_. Its VFIO "
+		       "group, or its character device where the kernel has iommufd, is found by "
+		       "itself, and so is the render node of the GPU that it is part of. With "
+		       "*--group* it chooses one device of a group that holds several.",
+		.set = set_mdev,
+	},
+	{
+		.name = "group",
+		.verbs = FOR_BOTH,
+		.section = SECTION_SOURCE,
+		.argument = "N|PATH",
+		.completion = COMPLETE_GROUP,
+		.help = "the device in this VFIO group",
+		.man = "The device in VFIO group _N_, or in the group whose file is _PATH_, for "
+		       "example _/dev/vfio/12_. Where the group holds several, say which with "
+		       "*--mdev*.",
+		.set = set_group,
+	},
+	{
+		.name = "cdev",
+		.verbs = FOR_BOTH,
+		.section = SECTION_SOURCE,
+		.argument = "PATH",
+		.completion = COMPLETE_CDEV,
+		.help = "a VFIO character device (iommufd)",
+		.man = "The VFIO character device _PATH_, for example "
+		       "_/dev/vfio/devices/vfio0_. It is bound to _/dev/iommu_.",
+		.set = set_cdev,
+	},
+	{
+		.name = "fd",
+		.verbs = FOR_BOTH,
+		.section = SECTION_SOURCE,
+		.argument = "N",
+		.help = "an inherited VFIO device descriptor",
+		.man = "Descriptor _N_, inherited from the starter, is an open VFIO device.",
+		.set = set_fd,
+	},
+	{
+		.name = "simulate",
+		.verbs = FOR_BOTH,
+		.section = SECTION_SOURCE,
+		.argument = "SPEC",
+		.optional_argument = true,
+		.completion = COMPLETE_WORDS,
+		.words = simulate_words,
+		.help = "a simulated vGPU, for trying out and for tests",
+		.man = "A simulated vGPU that draws by itself; needs no hardware and no rights. "
+		       "_SPEC_ is "
+		       "\\[_WIDTH_x_HEIGHT_\\]\\[,scene=_NAME_\\]\\[,fps=_N_\\]\\[,memory=_FILE_\\]. "
+		       "Scenes are desktop, idle, scroll, video, noise and box; the default is "
+		       "1280x720,scene=desktop,fps=60. With *memory=* the picture is the "
+		       "shared-memory file _FILE_ (linear XRGB8888), which some other program "
+		       "paints. For tests there are also plane=dmabuf|region, cursor=on|off and "
+		       "control=_PATH_.",
+		.set = set_simulate,
+	},
+	{
+		.name = "listen",
+		.letter = 'l',
+		.verbs = FOR_SERVE,
+		.section = SECTION_ADDRESS,
+		.argument = "ADDRESS",
+		.repeatable = true,
+		.completion = COMPLETE_WORDS,
+		.words = address_words,
+		.help = "unix:PATH, tcp:HOST:PORT or fd:N; may be repeated",
+		.man = "Where viewers connect; see *ADDRESSES*. May be given several times.",
+		.set = set_listen,
+	},
+	{
+		.name = "password-file",
+		.verbs = FOR_SERVE,
+		.section = SECTION_ADDRESS,
+		.argument = "FILE",
+		.completion = COMPLETE_FILES,
+		.help = "viewers must know the first line of this file",
+		.man = "Viewers are asked for a password, which is the first line of _FILE_, 1 to "
+		       "60 bytes. The file must not be open to other users.",
+		.set = set_password_file,
+	},
+	{
+		.name = "no-auth",
+		.verbs = FOR_SERVE,
+		.section = SECTION_ADDRESS,
+		.help = "let anyone in who reaches an address beyond this machine",
+		.man = "Without it, an address that other machines reach is refused when there is "
+		       "no *--password-file*. SPICE without TLS encrypts neither the picture nor "
+		       "the keys: use it only in a network that you trust, or through a tunnel.",
+		.set = set_no_auth,
+	},
+	{
+		.name = "compression",
+		.verbs = FOR_SERVE,
+		.section = SECTION_ADDRESS,
+		.argument = "METHOD",
+		.completion = COMPLETE_WORDS,
+		.words = compression_words,
+		.help = "auto, off, lz4, quic, glz, auto-lz or auto-glz",
+		.man = "How pictures are compressed: *auto* (the default: off on unix sockets, lz4 "
+		       "on TCP), *off*, *lz4*, *quic*, *glz*, *auto-lz* or *auto-glz* (quic or "
+		       "an LZ variant, whichever suits the picture).",
+		.set = set_compression,
+	},
+	{
+		.name = "renderer",
+		.verbs = FOR_BOTH,
+		.section = SECTION_PICTURE,
+		.argument = "KIND",
+		.completion = COMPLETE_WORDS,
+		.words = renderer_words,
+		.help = "auto, gl or cpu",
+		.man = "What reads the guest's picture: *gl* imports it with EGL, *cpu* maps it "
+		       "(linear formats only), *auto* (the default) chooses.",
+		.set = set_renderer,
+	},
+	{
+		.name = "render-node",
+		.verbs = FOR_BOTH,
+		.section = SECTION_PICTURE,
+		.argument = "PATH",
+		.completion = COMPLETE_FILES,
+		.help = "the DRM render node to import with",
+		.man = "The DRM render node that imports the picture, for example "
+		       "_/dev/dri/renderD128_. The default is the one of the GPU that the vGPU "
+		       "is part of.",
+		.set = set_render_node,
+	},
+	{
+		.name = "max-fps",
+		.verbs = FOR_SERVE,
+		.section = SECTION_PICTURE,
+		.argument = "N",
+		.help = "look at the picture at most N times a second (60)",
+		.man = "The picture is looked at no more than _N_ times a second, 1 to 240. The "
+		       "default is 60.",
+		.set = set_max_fps,
+	},
+	{
+		.name = "trace",
+		.verbs = FOR_SERVE,
+		.section = SECTION_GENERAL,
+		.argument = "FILE",
+		.completion = COMPLETE_FILES,
+		.help = "write a line for each captured frame",
+		.man = "Writes one line for each captured frame to _FILE_, for measurements.",
+		.set = set_trace,
+	},
+	{
+		.name = "log-level",
+		.verbs = FOR_BOTH,
+		.section = SECTION_GENERAL,
+		.argument = "LEVEL",
+		.completion = COMPLETE_WORDS,
+		.words = log_level_words,
+		.help = "error, warning, info or debug (info)",
+		.man = "How much is said on standard error: *error*, *warning*, *info* (the "
+		       "default) or *debug*.",
+		.set = set_log_level,
+	},
+	{
+		.name = "config",
+		.letter = 'c',
+		.verbs = FOR_BOTH,
+		.section = SECTION_GENERAL,
+		.argument = "FILE",
+		.no_key = true,
+		.completion = COMPLETE_FILES,
+		.help = "read options from this file too",
+		.man = "Reads options from _FILE_; see *CONFIG FILE*. The command line wins.",
+	},
+	{
+		.name = "help",
+		.letter = 'h',
+		.verbs = FOR_BOTH,
+		.section = SECTION_GENERAL,
+		.no_key = true,
+		.help = "print this text",
+	},
+	{
+		.name = "version",
+		.letter = 'V',
+		.verbs = FOR_BOTH,
+		.section = SECTION_GENERAL,
+		.no_key = true,
+		.help = "print the version",
+	},
+};
+const size_t option_specs_count = sizeof(option_specs) / sizeof(option_specs[0]);
+
+const struct option_spec *option_find(const char *name)
+{
+	for (size_t i = 0; i < option_specs_count; i++) {
+		if (!strcmp(option_specs[i].name, name)) {
+			return &option_specs[i];
+		}
+	}
+	return NULL;
+}
+
+const char *option_section_name(enum option_section section)
+{
+	static const char *const names[] = {"Source, exactly one", "Viewers", "Picture", "General"};
+
+	return names[section];
+}
+
+const char *verb_name(enum verb verb)
+{
+	return verb == VERB_SERVE ? "serve" : "probe";
+}
+
+void options_print_help(FILE *stream, enum verb verb)
+{
+	if (verb == VERB_SERVE) {
+		fprintf(stream,
+			"Usage: vgpu-bridge serve SOURCE --listen ADDRESS [OPTION...]\n"
+			"Serves a virtual GPU's picture as a SPICE display.\n");
+	} else {
+		fprintf(stream,
+			"Usage: vgpu-bridge probe SOURCE [OPTION...]\n"
+			"Says what a virtual GPU offers, and if it can't be shown, why.\n");
+	}
+	for (int section = 0; section < SECTION_COUNT; section++) {
+		fprintf(stream, "\n%s:\n", option_section_name((enum option_section)section));
+		for (size_t i = 0; i < option_specs_count; i++) {
+			const struct option_spec *spec = &option_specs[i];
+			char head[64], letter[8] = "    ";
+
+			if ((int)spec->section != section || !(spec->verbs & (1u << verb))) {
+				continue;
+			}
+			if (spec->letter) {
+				snprintf(letter, sizeof(letter), "-%c, ", spec->letter);
+			}
+			snprintf(head, sizeof(head), "%s--%s%s%s%s", letter, spec->name,
+				!spec->argument                   ? ""
+					: spec->optional_argument ? "[="
+								  : "=",
+				spec->argument ? spec->argument : "",
+				spec->optional_argument ? "]" : "");
+			fprintf(stream, "  %-28s %s\n", head, spec->help);
+		}
+	}
+	fprintf(stream, "\nThe manual page vgpu-bridge(1) says more.\n");
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one table of options: command line, config keys, --help, man page and completion come from it.
+ *
+ * Constant data, any thread. The setters fill struct options; main thread.
+ */
+#ifndef BRIDGE_OPTIONS_TABLE_H
+#define BRIDGE_OPTIONS_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "bridge/options.h"
+
+#define FOR_SERVE (1u << VERB_SERVE)
+#define FOR_PROBE (1u << VERB_PROBE)
+#define FOR_BOTH (FOR_SERVE | FOR_PROBE)
+
+enum option_section {
+	SECTION_SOURCE,
+	SECTION_ADDRESS,
+	SECTION_PICTURE,
+	SECTION_GENERAL,
+	SECTION_COUNT,
+};
+
+/* What the shell's completion offers for the argument. */
+enum option_completion {
+	COMPLETE_NOTHING,
+	COMPLETE_WORDS, /* option_spec.words */
+	COMPLETE_FILES,
+	COMPLETE_MDEV, /* UUIDs below /sys/bus/mdev/devices */
+	COMPLETE_GROUP, /* groups in /dev/vfio */
+	COMPLETE_CDEV, /* files in /dev/vfio/devices */
+};
+
+struct option_spec {
+	const char *name; /* without the dashes; also the config key */
+	char letter; /* 0: none */
+	unsigned verbs; /* FOR_... */
+	enum option_section section;
+	const char *argument; /* placeholder, NULL: the option takes none */
+	bool optional_argument;
+	bool repeatable;
+	bool no_key; /* not allowed in a config file */
+	enum option_completion completion;
+	const char *const *words; /* allowed or suggested words, NULL at the end */
+	const char *help; /* one short sentence */
+	const char *man; /* more, in scdoc's markup; may be NULL */
+	/* Takes the value ("" for none). 0 or -EINVAL with the value, cause and remedy in why. */
+	int (*set)(struct options *options, const char *value, char *why, size_t why_size);
+};
+
+extern const struct option_spec option_specs[];
+extern const size_t option_specs_count;
+
+const struct option_spec *option_find(const char *name);
+/* "Source", "Address", ... */
+const char *option_section_name(enum option_section section);
+const char *verb_name(enum verb verb);
+
+/* What --help prints, for one verb. */
+void options_print_help(FILE *stream, enum verb verb);
+
+/* The setters that the table names; options_values.c. */
+#define DECLARE_SETTER(name) \
+	int set_##name(struct options *options, const char *value, char *why, size_t why_size)
+DECLARE_SETTER(mdev);
+DECLARE_SETTER(group);
+DECLARE_SETTER(cdev);
+DECLARE_SETTER(fd);
+DECLARE_SETTER(simulate);
+DECLARE_SETTER(listen);
+DECLARE_SETTER(password_file);
+DECLARE_SETTER(no_auth);
+DECLARE_SETTER(renderer);
+DECLARE_SETTER(render_node);
+DECLARE_SETTER(max_fps);
+DECLARE_SETTER(compression);
+DECLARE_SETTER(log_level);
+DECLARE_SETTER(trace);
+#undef DECLARE_SETTER
+
+extern const char *const renderer_words[]; /* in the order of enum renderer_kind */
+extern const char *const compression_words[]; /* of enum spice_compression */
+extern const char *const log_level_words[]; /* of enum log_level */
+
+#endif
