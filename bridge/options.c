@@ -147,18 +147,43 @@ static GOptionEntry *make_entries(void)
 	return entries;
 }
 
+/* GOption drops the value of "--no-auth=x" in silence: look for it before. */
+static int check_no_values(struct reading *reading, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		const char *equals = strchr(argv[i], '=');
+
+		for (size_t j = 0; equals && j < option_specs_count; j++) {
+			const struct option_spec *spec = &option_specs[j];
+			size_t length = strlen(spec->name);
+
+			if (!spec->argument && !strncmp(argv[i], "--", 2) &&
+				!strncmp(argv[i] + 2, spec->name, length) &&
+				argv[i] + 2 + length == equals) {
+				snprintf(reading->why, WHY_SIZE,
+					"--%s: takes no value, but has '%s'; leave it out",
+					spec->name, equals + 1);
+				return -EINVAL;
+			}
+		}
+	}
+	return 0;
+}
+
 static int read_command_line(struct reading *reading, int argc, char **argv)
 {
 	GOptionContext *context = g_option_context_new(NULL);
 	GOptionGroup *group = g_option_group_new("main", "", "", reading, NULL);
 	GOptionEntry *entries = make_entries();
 	GError *error = NULL;
-	int result = 0;
+	int result = check_no_values(reading, argc, argv);
 
 	g_option_group_add_entries(group, entries);
 	g_option_context_set_main_group(context, group);
 	g_option_context_set_help_enabled(context, FALSE);
-	if (!g_option_context_parse(context, &argc, &argv, &error)) {
+	if (result < 0) {
+		/* said */
+	} else if (!g_option_context_parse(context, &argc, &argv, &error)) {
 		snprintf(reading->why, WHY_SIZE, "%s%s%s%s", error->message,
 			error->code == G_OPTION_ERROR_FAILED ? "" : "; see vgpu-bridge ",
 			error->code == G_OPTION_ERROR_FAILED ? "" : verb_name(reading->verb),

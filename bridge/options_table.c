@@ -231,6 +231,25 @@ const char *verb_name(enum verb verb)
 	return verb == VERB_SERVE ? "serve" : "probe";
 }
 
+static void print_option(FILE *stream, const struct option_spec *spec)
+{
+	const char *before = "", *after = "";
+	char head[64], letter[8] = "    ";
+
+	if (spec->letter) {
+		snprintf(letter, sizeof(letter), "-%c, ", spec->letter);
+	}
+	if (spec->optional_argument) {
+		before = "[=";
+		after = "]";
+	} else if (spec->argument) {
+		before = "=";
+	}
+	snprintf(head, sizeof(head), "%s--%s%s%s%s", letter, spec->name, before,
+		spec->argument ? spec->argument : "", after);
+	fprintf(stream, "  %-28s %s\n", head, spec->help);
+}
+
 void options_print_help(FILE *stream, enum verb verb)
 {
 	if (verb == VERB_SERVE) {
@@ -243,24 +262,20 @@ void options_print_help(FILE *stream, enum verb verb)
 			"Says what a virtual GPU offers, and if it can't be shown, why.\n");
 	}
 	for (int section = 0; section < SECTION_COUNT; section++) {
-		fprintf(stream, "\n%s:\n", option_section_name((enum option_section)section));
+		bool titled = false;
+
 		for (size_t i = 0; i < option_specs_count; i++) {
 			const struct option_spec *spec = &option_specs[i];
-			char head[64], letter[8] = "    ";
 
 			if ((int)spec->section != section || !(spec->verbs & (1u << verb))) {
 				continue;
 			}
-			if (spec->letter) {
-				snprintf(letter, sizeof(letter), "-%c, ", spec->letter);
+			if (!titled) {
+				fprintf(stream, "\n%s:\n",
+					option_section_name((enum option_section)section));
+				titled = true;
 			}
-			snprintf(head, sizeof(head), "%s--%s%s%s%s", letter, spec->name,
-				!spec->argument                   ? ""
-					: spec->optional_argument ? "[="
-								  : "=",
-				spec->argument ? spec->argument : "",
-				spec->optional_argument ? "]" : "");
-			fprintf(stream, "  %-28s %s\n", head, spec->help);
+			print_option(stream, spec);
 		}
 	}
 	fprintf(stream, "\nThe manual page vgpu-bridge(1) says more.\n");
