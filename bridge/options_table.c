@@ -67,13 +67,13 @@ const struct option_spec option_specs[] = {
 		.words = simulate_words,
 		.help = "a simulated vGPU, for trying out and for tests",
 		.man = "A simulated vGPU that draws by itself; needs no hardware and no rights. "
-		       "_SPEC_ is "
-		       "\\[_WIDTH_x_HEIGHT_\\]\\[,scene=_NAME_\\]\\[,fps=_N_\\]\\[,memory=_FILE_\\]. "
-		       "Scenes are desktop, idle, scroll, video, noise and box; the default is "
+		       "_SPEC_ is a list with commas, each part of which may be left out: "
+		       "_WIDTHxHEIGHT_, *scene=*_NAME_, *fps=*_N_, *memory=*_FILE_. Scenes are "
+		       "desktop, idle, scroll, video, noise and box; the default is "
 		       "1280x720,scene=desktop,fps=60. With *memory=* the picture is the "
 		       "shared-memory file _FILE_ (linear XRGB8888), which some other program "
-		       "paints. For tests there are also plane=dmabuf|region, cursor=on|off and "
-		       "control=_PATH_.",
+		       "paints. For tests there are also *plane=*_dmabuf|region_, "
+		       "*cursor=*_on|off_ and *control=*_PATH_.",
 		.set = set_simulate,
 	},
 	{
@@ -106,8 +106,8 @@ const struct option_spec option_specs[] = {
 		.section = SECTION_ADDRESS,
 		.help = "let anyone in who reaches an address beyond this machine",
 		.man = "Without it, an address that other machines reach is refused when there is "
-		       "no *--password-file*. SPICE without TLS encrypts neither the picture nor "
-		       "the keys: use it only in a network that you trust, or through a tunnel.",
+		       "no *--password-file*. Nothing is encrypted: "
+		       "use it only in a network that you trust, or through a tunnel.",
 		.set = set_no_auth,
 	},
 	{

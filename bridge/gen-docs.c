@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Run at build time: prints what is made of the option table. "man TEMPLATE" fills the option
+ * sections of the man page's source, "completion" prints bash's completion, "help VERB" is --help.
+ */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bridge/options_table.h"
+
+#define LINE_MAX_BYTES 4096
+
+static void print_man_entry(const struct option_spec *spec)
+{
+	if (spec->letter) {
+		printf("*-%c*, ", spec->letter);
+	}
+	printf("*--%s*", spec->name);
+	if (spec->optional_argument) {
+		printf("\\[=_%s_\\]", spec->argument);
+	} else if (spec->argument) {
+		printf(" _%s_", spec->argument);
+	}
+	if (spec->man) {
+		printf("\n\t%s", spec->man);
+	} else {
+		/* The table's short sentences have no capital and no full stop. */
+		printf("\n\t%c%s.", toupper((unsigned char)spec->help[0]), spec->help + 1);
+	}
+	if (spec->section != SECTION_SOURCE && spec->verbs == FOR_SERVE) {
+		printf(" Only for *serve*.");
+	}
+	printf("\n\n");
+}
+
+static void print_man_section(enum option_section section)
+{
+	for (size_t i = 0; i < option_specs_count; i++) {
+		if (option_specs[i].section == section) {
+			print_man_entry(&option_specs[i]);
+		}
+	}
+}
+
+static int print_man(const char *template)
+{
+	FILE *file = fopen(template, "re");
+	char line[LINE_MAX_BYTES];
+
+	if (!file) {
+		perror(template);
+		return 1;
+	}
+	while (fgets(line, sizeof(line), file)) {
+		if (!strcmp(line, "@SOURCES@\n")) {
+			print_man_section(SECTION_SOURCE);
+		} else if (!strcmp(line, "@OPTIONS@\n")) {
+			for (int i = SECTION_SOURCE + 1; i < SECTION_COUNT; i++) {
+				printf("## %s\n\n", option_section_name((enum option_section)i));
+				print_man_section((enum option_section)i);
+			}
+		} else {
+			fputs(line, stdout);
+		}
+	}
+	fclose(file);
+	return 0;
+}
+
+static void print_completion_case(const struct option_spec *spec)
+{
+	printf("\t--%s", spec->name);
+	if (spec->letter) {
+		printf(" | -%c", spec->letter);
+	}
+	printf(")\n");
+	switch (spec->completion) {
+	case COMPLETE_NOTHING:
+		break;
+	case COMPLETE_WORDS:
+		printf("\t\twords=\"");
+		for (int i = 0; spec->words[i]; i++) {
+			printf("%s%s", i ? " " : "", spec->words[i]);
+		}
+		printf("\"\n");
+		break;
+	case COMPLETE_FILES:
+		printf("\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$current\")\n");
+		break;
+	case COMPLETE_MDEV:
+		printf("\t\twords=$(cd /sys/bus/mdev/devices 2>/dev/null && echo *-*)\n");
+		break;
+	case COMPLETE_GROUP:
+		printf("\t\twords=$(cd /dev/vfio 2>/dev/null && echo [0-9]*)\n");
+		break;
+	case COMPLETE_CDEV:
+		printf("\t\twords=$(echo /dev/vfio/devices/*)\n");
+		break;
+	}
+	printf("\t\t;;\n");
+}
+
+static void print_completion_verb(enum verb verb)
+{
+	printf("\t%s) options=\"", verb_name(verb));
+	for (size_t i = 0, n = 0; i < option_specs_count; i++) {
+		if (option_specs[i].verbs & (1u << verb)) {
+			printf("%s--%s", n++ ? " " : "", option_specs[i].name);
+		}
+	}
+	printf("\" ;;\n");
+}
+
+static int print_completion(void)
+{
+	/* Bash splits words at = and :, so what was typed is put together again first. */
+	printf("# bash completion for vgpu-bridge; made from its option table\n"
+	       "\n"
+	       "_vgpu_bridge()\n"
+	       "{\n"
+	       "\tlocal line=${COMP_LINE:0:COMP_POINT} current option='' words='' options='' cut\n"
+	       "\tlocal -a typed\n"
+	       "\tread -ra typed <<<\"$line\"\n"
+	       "\t[[ $line == *[[:space:]] ]] && typed+=('')\n"
+	       "\tlocal last=$((${#typed[@]} - 1))\n"
+	       "\tCOMPREPLY=()\n"
+	       "\tcurrent=${typed[last]}\n"
+	       "\tif ((last <= 1)); then\n"
+	       "\t\tmapfile -t COMPREPLY < <(compgen -W 'serve probe --help --version' -- "
+	       "\"$current\")\n"
+	       "\t\treturn\n"
+	       "\tfi\n"
+	       "\tcase ${typed[1]} in\n");
+	print_completion_verb(VERB_SERVE);
+	print_completion_verb(VERB_PROBE);
+	printf("\tesac\n"
+	       "\tif [[ $current == --*=* ]]; then\n"
+	       "\t\toption=${current%%%%=*}\n"
+	       "\t\tcurrent=${current#*=}\n"
+	       "\telif [[ $current != -* ]]; then\n"
+	       "\t\toption=${typed[last - 1]}\n"
+	       "\tfi\n"
+	       "\tcase $option in\n");
+	for (size_t i = 0; i < option_specs_count; i++) {
+		if (option_specs[i].argument) {
+			print_completion_case(&option_specs[i]);
+		}
+	}
+	printf("\t*) words=$options ;;\n"
+	       "\tesac\n"
+	       "\tif [[ $words ]]; then\n"
+	       "\t\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$current\")\n"
+	       "\tfi\n"
+	       "\t# Readline replaces only what follows the last = or :.\n"
+	       "\tcut=${current%%\"${current##*[=:]}\"}\n"
+	       "\t[[ $current == *[=:]* ]] && COMPREPLY=(\"${COMPREPLY[@]#\"$cut\"}\")\n"
+	       "\t[[ ${COMPREPLY[0]} == *[:=] ]] && compopt -o nospace 2>/dev/null\n"
+	       "\treturn 0\n"
+	       "}\n"
+	       "\n"
+	       "complete -F _vgpu_bridge vgpu-bridge\n");
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 3 && !strcmp(argv[1], "man")) {
+		return print_man(argv[2]);
+	}
+	if (argc == 2 && !strcmp(argv[1], "completion")) {
+		return print_completion();
+	}
+	if (argc == 3 && !strcmp(argv[1], "help")) {
+		options_print_help(stdout, !strcmp(argv[2], "probe") ? VERB_PROBE : VERB_SERVE);
+		return 0;
+	}
+	fprintf(stderr, "usage: gen-docs man TEMPLATE | completion | help VERB\n");
+	return 1;
+}

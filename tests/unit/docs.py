@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Man page and completion know the options that --help knows, and no others."""
+
+import re
+import subprocess
+import sys
+
+
+def fail(text):
+    print("FAILED:", text)
+    sys.exit(1)
+
+
+def complete(script, line):
+    """What bash offers after the line was typed."""
+    code = (
+        'source "$1"; COMP_LINE=$2; COMP_POINT=${#2}; _vgpu_bridge; '
+        'printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    shell = subprocess.run(
+        ["bash", "-c", code, "bash", script, line], capture_output=True, text=True, check=True
+    )
+    if shell.stderr:
+        fail(f"completing '{line}': {shell.stderr}")
+    return set(shell.stdout.split())
+
+
+def main():
+    generator, man_source, completion = sys.argv[1:4]
+    helps = {}
+    for verb in ("serve", "probe"):
+        text = subprocess.run(
+            [generator, "help", verb], capture_output=True, text=True, check=True
+        ).stdout
+        helps[verb] = set(re.findall(r"^ +(?:-\w, +)?(--[a-z-]+)", text, re.M))
+        if len(helps[verb]) < 8:
+            fail(f"--help of {verb} has only {helps[verb]}")
+        offered = complete(completion, f"vgpu-bridge {verb} --")
+        if offered != helps[verb]:
+            fail(f"{verb}: --help and completion differ in {offered ^ helps[verb]}")
+
+    with open(man_source, encoding="utf-8") as file:
+        man = file.read()
+    if "@" in man:
+        fail("the man page has a place that was not filled")
+    described = set(re.findall(r"^(?:\*-\w\*, )?\*(--[a-z-]+)\*", man, re.M))
+    if described != helps["serve"] | helps["probe"]:
+        fail(f"--help and man page differ in {described ^ (helps['serve'] | helps['probe'])}")
+
+    wanted = {
+        "vgpu-bridge ": {"serve", "probe", "--help", "--version"},
+        "vgpu-bridge s": {"serve"},
+        "vgpu-bridge serve --simulate --renderer ": {"auto", "gl", "cpu"},
+        "vgpu-bridge serve --simulate --renderer=g": {"gl"},
+        "vgpu-bridge serve --simulate --compression auto": {"auto", "auto-lz", "auto-glz"},
+        "vgpu-bridge serve --listen u": {"unix:"},
+        "vgpu-bridge probe --log-level=": {"error", "warning", "info", "debug"},
+        "vgpu-bridge probe --simulate=scene=b": {"box"},
+    }
+    for line, words in wanted.items():
+        offered = complete(completion, line)
+        if offered != words:
+            fail(f"'{line}' is completed with {offered}, not {words}")
+    print(f"{len(described)} options agree")
+
+
+main()
