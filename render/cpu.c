@@ -27,7 +27,7 @@
 struct cpu_image {
 	struct image base;
 	const struct format *format;
-	tile_update update;
+	tile_row update_row;
 	const uint8_t *pixels; /* the first one */
 	uint8_t *marks;
 	void *map; /* NULL for memory that somebody else mapped */
@@ -104,7 +104,7 @@ static int cpu_update(struct image *base, pixman_region32_t *damage)
 		return ret;
 	}
 	dirty = tile_scan(&renderer->snapshot, image->pixels, attributes->stride, image->format,
-		image->update, image->marks);
+		image->update_row, image->marks);
 	ret = end_look(image, faults);
 
 	atomic_fetch_add_explicit(&renderer->counters.passes, 1, memory_order_relaxed);
@@ -126,6 +126,7 @@ static int cpu_read(struct image *base, uint32_t *pixels)
 	const struct buffer_attributes *attributes = &base->attributes;
 	uint64_t faults = guard_faults();
 	uint32_t width = attributes->width;
+	uint8_t marks[CURSOR_MAX_SIDE / RENDER_TILE] = {0};
 	int ret;
 
 	ret = begin_look(image);
@@ -140,13 +141,7 @@ static int cpu_read(struct image *base, uint32_t *pixels)
 		if (image->format->alpha) {
 			memcpy(to, from, (size_t)width * 4);
 		} else {
-			for (uint32_t x = 0; x < width; x += RENDER_TILE) {
-				uint32_t part = width - x < RENDER_TILE ? width - x : RENDER_TILE;
-
-				image->update(to + x, width,
-					from + (size_t)x * image->format->bytes, attributes->stride,
-					part, 1);
-			}
+			image->update_row(to, from, width, marks);
 		}
 		for (uint32_t x = 0; x < width; x++) {
 			uint32_t pixel = to[x];
@@ -287,7 +282,7 @@ int cpu_import(struct renderer *renderer, const struct buffer_attributes *attrib
 	image->base.renderer = renderer;
 	image->base.attributes = *attributes;
 	image->format = format_find(attributes->format);
-	image->update = tile_update_of(attributes->format);
+	image->update_row = tile_row_of(attributes->format);
 	image->guard_slot = -1;
 	image->marks = calloc(
 		(size_t)damage_tiles(attributes->width) * damage_tiles(attributes->height), 1);

@@ -35,7 +35,7 @@ const struct format *format_find(uint32_t fourcc);
 /* "XRGB8888", or for strangers "AB12 (0x32314241)"; unprintable bytes become '?'. */
 const char *format_name(uint32_t fourcc, char *name, size_t size);
 
-/* "I915_X_TILED (0x100000000000001)". */
+/* "X_TILED (0x100000000000001)". */
 const char *format_modifier_name(uint64_t modifier, char *name, size_t size);
 
 /* Bytes that one row of width pixels takes; an odd YUV row ends with a whole pair. */

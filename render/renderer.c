@@ -324,7 +324,7 @@ int renderer_paint(struct renderer *renderer, const uint32_t *pixels, uint32_t w
 		return -ENOMEM;
 	}
 	dirty = tile_scan(&renderer->snapshot, (const uint8_t *)pixels, (size_t)width * 4, format,
-		tile_update_of(format->fourcc), marks);
+		tile_row_of(format->fourcc), marks);
 	if (dirty) {
 		count(&renderer->counters.tiles_dirty, dirty);
 		renderer->version++;

@@ -90,7 +90,7 @@ static ALWAYS_INLINE bool update_block(uint32_t *to, const uint8_t *from, bool s
 }
 #endif
 
-static ALWAYS_INLINE bool update_row(uint32_t *to, const uint8_t *from, uint32_t width, bool swap)
+static ALWAYS_INLINE bool update_part(uint32_t *to, const uint8_t *from, uint32_t width, bool swap)
 {
 	bool differ = false;
 	uint32_t x = 0;
@@ -113,37 +113,27 @@ static ALWAYS_INLINE bool update_row(uint32_t *to, const uint8_t *from, uint32_t
 }
 
 /* A width that is known while compiling lets the blocks of a whole tile unroll. */
-static ALWAYS_INLINE bool update_rgb(uint32_t *to, size_t to_stride, const uint8_t *from,
-	size_t from_stride, uint32_t width, uint32_t height, bool swap)
+static ALWAYS_INLINE void update_rgb(
+	uint32_t *to, const uint8_t *from, uint32_t width, uint8_t *marks, bool swap)
 {
-	bool differ = false;
-
-	if (width == RENDER_TILE) {
-		for (uint32_t y = 0; y < height; y++) {
-			differ |= update_row(to, from, RENDER_TILE, swap);
-			to += to_stride;
-			from += from_stride;
-		}
-	} else {
-		for (uint32_t y = 0; y < height; y++) {
-			differ |= update_row(to, from, width, swap);
-			to += to_stride;
-			from += from_stride;
-		}
+	for (; width >= RENDER_TILE; width -= RENDER_TILE) {
+		*marks++ |= update_part(to, from, RENDER_TILE, swap);
+		to += RENDER_TILE;
+		from += (size_t)RENDER_TILE * 4;
 	}
-	return differ;
+	if (width) {
+		*marks |= update_part(to, from, width, swap);
+	}
 }
 
-static bool update_xrgb8888(uint32_t *to, size_t to_stride, const uint8_t *from, size_t from_stride,
-	uint32_t width, uint32_t height)
+static void row_xrgb8888(uint32_t *to, const uint8_t *from, uint32_t width, uint8_t *marks)
 {
-	return update_rgb(to, to_stride, from, from_stride, width, height, false);
+	update_rgb(to, from, width, marks, false);
 }
 
-static bool update_xbgr8888(uint32_t *to, size_t to_stride, const uint8_t *from, size_t from_stride,
-	uint32_t width, uint32_t height)
+static void row_xbgr8888(uint32_t *to, const uint8_t *from, uint32_t width, uint8_t *marks)
 {
-	return update_rgb(to, to_stride, from, from_stride, width, height, true);
+	update_rgb(to, from, width, marks, true);
 }
 
 /*
@@ -260,93 +250,115 @@ static ALWAYS_INLINE void convert_vyuy(uint32_t *to, const union raw *raw)
 	convert_yuv(to, raw, 1, 2, 0);
 }
 
-static ALWAYS_INLINE bool update_converted(uint32_t *to, size_t to_stride, const uint8_t *from,
-	size_t from_stride, uint32_t width, uint32_t height, unsigned row_bytes,
+static ALWAYS_INLINE void update_converted(uint32_t *to, const uint8_t *from, uint32_t width,
+	uint8_t *marks, unsigned bytes, bool pairs,
 	void (*convert)(uint32_t *to, const union raw *raw))
 {
 	union raw raw = {0};
 	uint32_t pixels[RENDER_TILE];
-	bool differ = false;
 
-	for (uint32_t y = 0; y < height; y++) {
-		memcpy(raw.bytes, from, row_bytes);
+	while (width) {
+		uint32_t part = width < RENDER_TILE ? width : RENDER_TILE;
+
+		/* An odd width's last pixel needs the whole of its pair. */
+		memcpy(raw.bytes, from, (size_t)(pairs ? (part + 1) & ~1u : part) * bytes);
 		SETTLE(&raw);
 		convert(pixels, &raw);
-		differ |= update_row(to, (const uint8_t *)pixels, width, false);
-		to += to_stride;
-		from += from_stride;
+		*marks++ |= update_part(to, (const uint8_t *)pixels, part, false);
+		to += part;
+		from += (size_t)part * bytes;
+		width -= part;
 	}
-	return differ;
 }
 
-#define CONVERTED(name, row_bytes)                                                       \
-	static bool update_##name(uint32_t *to, size_t to_stride, const uint8_t *from,   \
-		size_t from_stride, uint32_t width, uint32_t height)                     \
-	{                                                                                \
-		return update_converted(to, to_stride, from, from_stride, width, height, \
-			row_bytes, convert_##name);                                      \
+#define CONVERTED(name, bytes, pairs)                                                             \
+	static void row_##name(uint32_t *to, const uint8_t *from, uint32_t width, uint8_t *marks) \
+	{                                                                                         \
+		update_converted(to, from, width, marks, bytes, pairs, convert_##name);           \
 	}
 
-CONVERTED(rgb565, width * 2)
-CONVERTED(xrgb2101010, width * 4)
-CONVERTED(xbgr2101010, width * 4)
-CONVERTED(yuyv, (width + 1) / 2 * 4)
-CONVERTED(yvyu, (width + 1) / 2 * 4)
-CONVERTED(uyvy, (width + 1) / 2 * 4)
-CONVERTED(vyuy, (width + 1) / 2 * 4)
+CONVERTED(rgb565, 2, false)
+CONVERTED(xrgb2101010, 4, false)
+CONVERTED(xbgr2101010, 4, false)
+CONVERTED(yuyv, 2, true)
+CONVERTED(yvyu, 2, true)
+CONVERTED(uyvy, 2, true)
+CONVERTED(vyuy, 2, true)
 
-tile_update tile_update_of(uint32_t fourcc)
+tile_row tile_row_of(uint32_t fourcc)
 {
 	switch (fourcc) {
 	case DRM_FORMAT_XRGB8888:
 	case DRM_FORMAT_ARGB8888:
-		return update_xrgb8888;
+		return row_xrgb8888;
 	case DRM_FORMAT_XBGR8888:
 	case DRM_FORMAT_ABGR8888:
-		return update_xbgr8888;
+		return row_xbgr8888;
 	case DRM_FORMAT_RGB565:
-		return update_rgb565;
+		return row_rgb565;
 	case DRM_FORMAT_XRGB2101010:
-		return update_xrgb2101010;
+		return row_xrgb2101010;
 	case DRM_FORMAT_XBGR2101010:
-		return update_xbgr2101010;
+		return row_xbgr2101010;
 	case DRM_FORMAT_YUYV:
-		return update_yuyv;
+		return row_yuyv;
 	case DRM_FORMAT_YVYU:
-		return update_yvyu;
+		return row_yvyu;
 	case DRM_FORMAT_UYVY:
-		return update_uyvy;
+		return row_uyvy;
 	case DRM_FORMAT_VYUY:
-		return update_vyuy;
+		return row_vyuy;
 	default:
 		return NULL;
 	}
 }
 
-uint64_t tile_scan(struct snapshot *snapshot, const uint8_t *from, size_t from_stride,
-	const struct format *format, tile_update update, uint8_t *marks)
+/*
+ * The order of the walk. Whole lines are fastest, but a tile is then read over the time of 64 lines
+ * of the picture, and tears the more; tile by tile tears least, but runs of 256 bytes defeat the
+ * prefetcher (twice the time of a memcmp). Groups of eight tiles, runs of 2 KB, cost a fifth more
+ * than whole lines and read a tile in a quarter of their time.
+ */
+#define GROUP 8
+
+static void scan_band(struct snapshot *snapshot, uint32_t top, uint32_t height, const uint8_t *from,
+	size_t from_stride, const struct format *format, tile_row update, uint8_t *marks)
 {
+	for (uint32_t x = 0; x < snapshot->width; x += GROUP * RENDER_TILE) {
+		uint32_t *to = snapshot->pixels + (size_t)top * snapshot->width + x;
+		const uint8_t *row = from + (size_t)x * format->bytes;
+		uint32_t width = snapshot->width - x;
+
+		if (width > GROUP * RENDER_TILE) {
+			width = GROUP * RENDER_TILE;
+		}
+		for (uint32_t y = 0; y < height; y++) {
+			update(to, row, width, marks + x / RENDER_TILE);
+			to += snapshot->width;
+			row += from_stride;
+		}
+	}
+}
+
+uint64_t tile_scan(struct snapshot *snapshot, const uint8_t *from, size_t from_stride,
+	const struct format *format, tile_row update, uint8_t *marks)
+{
+	uint32_t tiles = damage_tiles(snapshot->width);
 	uint64_t dirty = 0;
 
 	for (uint32_t y = 0; y < snapshot->height; y += RENDER_TILE) {
 		uint32_t height = snapshot->height - y;
-		uint32_t *to = snapshot->pixels + (size_t)y * snapshot->width;
-		const uint8_t *band = from + (size_t)y * from_stride;
 
 		if (height > RENDER_TILE) {
 			height = RENDER_TILE;
 		}
-		for (uint32_t x = 0; x < snapshot->width; x += RENDER_TILE) {
-			uint32_t width = snapshot->width - x;
-
-			if (width > RENDER_TILE) {
-				width = RENDER_TILE;
-			}
-			*marks = update(to + x, snapshot->width, band + (size_t)x * format->bytes,
-				from_stride, width, height);
-			dirty += *marks;
-			marks++;
+		memset(marks, 0, tiles);
+		scan_band(snapshot, y, height, from + (size_t)y * from_stride, from_stride, format,
+			update, marks);
+		for (uint32_t i = 0; i < tiles; i++) {
+			dirty += marks[i];
 		}
+		marks += tiles;
 	}
 	return dirty;
 }
