@@ -49,6 +49,7 @@ struct spice_sink_options {
 
 struct spice_sink_counters {
 	atomic_uint_fast64_t frames; /* frames taken */
+	atomic_uint_fast64_t frames_dropped; /* given in vain: the last viewer had just left */
 	atomic_uint_fast64_t drawables; /* draw commands given to the library */
 	atomic_uint_fast64_t drawables_live; /* given and not yet released */
 	atomic_uint_fast64_t bytes; /* of pixels in them, before compression */
@@ -88,7 +89,10 @@ unsigned spice_sink_generation(const struct spice_sink *sink);
  */
 bool spice_sink_can_take(struct spice_sink *sink, uint32_t width, uint32_t height);
 
-/* Takes a reference. Only after can_take() said yes for its size. [capture] */
+/*
+ * Takes a reference. Only after can_take() said yes for its size. A frame that can't be used after
+ * all (the last viewer left meanwhile, no memory) is dropped, and the generation grows. [capture]
+ */
 void spice_sink_give(struct spice_sink *sink, struct frame *frame);
 
 /* NULL: the guest draws its own pointer, or there is none: the viewer's is hidden. [capture] */

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inside spice/ only: the parts a sink is made of.
+ *
+ * Three threads meet here: main (everything, and all of the library but spice_qxl_wakeup()), capture
+ * (the functions of sink.h marked so) and the library's SPICE Worker (the qxl callbacks: they take
+ * from a queue or put back, no more). What more than one of them touches says which lock guards it.
+ * No lock is held while the library or spice_sink_events is called.
+ */
+#ifndef SPICE_IMPL_H
+#define SPICE_IMPL_H
+
+#include <glib.h>
+#include <pthread.h>
+#include <spice.h>
+#include <sys/types.h>
+
+#include "spice/sink.h"
+
+#define SINK_MAX_SIDE 16384 /* pixels; x 4 x side is 1 GiB, the library stops at 2 */
+
+/* loop.c: the library's event loop, and the guard around its calls. [main] */
+
+/* A source of the default GMainContext that sleeps until it is told when to run. */
+GSource *loop_source_new(void (*func)(struct spice_sink *sink), struct spice_sink *sink);
+/* Runs it once in ms milliseconds, or never for -1. [any] */
+void loop_source_in(GSource *source, int ms);
+void loop_source_free(GSource *source);
+
+void loop_fill_core(SpiceCoreInterface *core);
+/*
+ * Around every entry into the library: who is served (channel_event has no pointer of its own), and
+ * the watchdog that shuts viewers which keep the library waiting. Returns what to leave to.
+ */
+struct spice_sink *loop_enter(struct spice_sink *sink);
+void loop_leave(struct spice_sink *sink, struct spice_sink *before);
+
+/* watchdog.c: shuts sockets when the main thread is stuck in the library. */
+
+#define WATCHDOG_STEP_MS 40
+
+struct watchdog {
+	pthread_t thread;
+	pthread_mutex_t lock;
+	int timer; /* timerfd, armed with it */
+	bool started;
+	bool armed, stop; /* lock */
+	int64_t since; /* lock: us, when armed */
+	unsigned step; /* lock: how often it has looked since then */
+};
+
+int watchdog_init(struct spice_sink *sink);
+void watchdog_finish(struct spice_sink *sink);
+void watchdog_arm(struct watchdog *watchdog);
+void watchdog_disarm(struct watchdog *watchdog);
+
+/* sockets.c: what we know of the sockets that the library reads and writes. [any] */
+
+struct viewer_socket;
+
+struct sockets {
+	pthread_mutex_t lock;
+	struct viewer_socket *list; /* lock */
+	unsigned count; /* lock */
+};
+
+void sockets_init(struct sockets *sockets);
+void sockets_finish(struct sockets *sockets);
+/* Notes a socket before the library gets it. The fd stays the caller's. 0 or -errno. */
+int sockets_add(struct sockets *sockets, int fd);
+/* Lets go of those that the library has closed. True while any are left. */
+bool sockets_sweep(struct sockets *sockets);
+/* Has any of them more waiting to be read than a viewer should be behind? */
+bool sockets_behind(struct sockets *sockets);
+/* Bytes that wait in all of them: to see whether they move. */
+uint64_t sockets_waiting(struct sockets *sockets);
+/* Notes what waits now; the next call with shut shuts those where as much waits still. */
+unsigned sockets_stalled(struct sockets *sockets, bool shut);
+/* Shuts all of them; the library finds out by itself. Returns how many. */
+unsigned sockets_shut(struct sockets *sockets);
+
+/* display.c: draw commands, their queue and the gate. */
+
+struct command;
+
+enum gate { GATE_OPEN, GATE_FENCE, GATE_RELEASE };
+
+struct display {
+	pthread_mutex_t lock; /* of all below */
+	struct command *head, **tail; /* not yet fetched by the worker */
+	struct command *idle; /* to be used again */
+	struct command *all; /* every one ever made */
+	uint32_t tick; /* of the newest frame given */
+	uint32_t fenced; /* newest tick whose fence is done */
+	unsigned live[2]; /* drawables not yet released, of even and odd ticks */
+	uint64_t released; /* drawables, ever */
+	bool gate_on_release; /* false for GLZ: its dictionary keeps drawables for long */
+	bool refused; /* a frame was refused, ready must follow */
+	uint32_t image_id;
+
+	/* mode.c */
+	uint32_t width, height; /* of the primary surface; 0: there is none */
+	uint32_t wanted_width, wanted_height;
+	bool switching; /* main is busy with it; nothing is taken meanwhile */
+};
+
+void display_init(struct spice_sink *sink);
+/* After the library is gone: frees what it has not released. */
+void display_finish(struct spice_sink *sink);
+void display_fill_qxl(QXLInterface *qxl);
+/* With display.lock held. */
+enum gate display_gate(const struct display *display);
+bool display_idle(const struct display *display);
+/* Forgets what the worker has not fetched. Nothing may be given meanwhile. */
+void display_drop_queue(struct spice_sink *sink);
+/* Tells events->ready if somebody waits for it and the gate is open. */
+void display_check_ready(struct spice_sink *sink);
+void display_wakeup(struct spice_sink *sink);
+
+/* mode.c: the primary surface and its changes. [main] */
+
+struct mode {
+	GSource *source;
+	void *shadow; /* what the library draws the picture into, for new viewers */
+	size_t shadow_size;
+	bool draining; /* the pipes, before a switch */
+	bool shut; /* sockets were shut to get on */
+	bool wipe; /* nobody watches: forget the picture */
+	int64_t since, moved_at, shut_at; /* us */
+	uint64_t moved; /* changes while viewers read */
+};
+
+int mode_init(struct spice_sink *sink, char *why, size_t why_size);
+void mode_finish(struct spice_sink *sink);
+/* Frees the shadow: after the library is gone. */
+void mode_free(struct spice_sink *sink);
+/* The last viewer has gone, or one came. */
+void mode_viewers_changed(struct spice_sink *sink, unsigned count);
+
+/* cursor.c */
+
+struct shape;
+
+struct pointer {
+	pthread_mutex_t lock; /* of all below */
+	struct shape *shape; /* newest; NULL: hidden */
+	int16_t x, y; /* of the hot spot */
+	struct shape *told_shape; /* what the worker has got last */
+	int16_t told_x, told_y;
+	bool told_position; /* told_x and told_y are known to the worker */
+	bool told; /* anything since the last reset */
+	bool fresh; /* newer than what the worker has been told */
+	bool withheld; /* hidden until the next frame: nobody watched */
+};
+
+void pointer_init(struct spice_sink *sink);
+void pointer_finish(struct spice_sink *sink);
+/* The library has forgotten the pointer (a new primary surface). [main] */
+void pointer_reset(struct spice_sink *sink);
+/* Nobody watches: the next viewer shall not see an old pointer before the picture. [main] */
+void pointer_withhold(struct spice_sink *sink);
+/* A frame goes out: the pointer may be shown. [capture] */
+void pointer_show(struct spice_sink *sink);
+bool pointer_pending(struct spice_sink *sink);
+int pointer_get_command(struct spice_sink *sink, struct QXLCommandExt *ext); /* [worker] */
+void pointer_release(struct spice_sink *sink, void *command); /* [worker, main] */
+
+/* agent.c: as if a guest agent were there, for the viewer's resize requests. [main] */
+
+struct agent;
+
+struct agent *agent_create(struct spice_sink *sink);
+void agent_destroy(struct agent *agent);
+
+/* What release_info.id points to: drawables, fences and cursor commands begin with it. */
+enum token_kind { TOKEN_DRAWABLE, TOKEN_FENCE, TOKEN_CURSOR };
+
+struct token {
+	enum token_kind kind;
+};
+
+struct spice_sink {
+	const struct spice_sink_events *events;
+	void *events_data;
+	struct spice_sink_counters counters;
+
+	SpiceServer *server;
+	SpiceCoreInterface core;
+	QXLInterface qxl_interface;
+	QXLInstance qxl;
+	bool qxl_added;
+	struct agent *agent;
+
+	struct watchdog watchdog;
+	struct sockets sockets;
+	struct display display;
+	struct mode mode;
+	struct pointer pointer;
+
+	GSource *sweep; /* [main] sockets that the library has closed */
+	GSource *poll; /* [any] sockets that a frame waits for */
+	atomic_int poll_ms;
+
+	atomic_uint viewers;
+	atomic_uint generation;
+	atomic_bool in_library; /* main may be waiting inside it */
+	atomic_bool wake; /* the worker is to be woken */
+};
+
+/* sink.c */
+void sink_channel_event(struct spice_sink *sink, int event, const SpiceChannelEventInfo *info);
+void sink_ready(struct spice_sink *sink);
+
+static inline struct spice_sink *sink_of_qxl(QXLInstance *qxl)
+{
+	return (struct spice_sink *)((char *)qxl - offsetof(struct spice_sink, qxl));
+}
+
+#endif

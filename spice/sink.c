@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "spice/impl.h"
+
+#define PASSWORD_MAX 60 /* the protocol's */
+#define SWEEP_SOON_MS 5 /* the event comes a little before the close */
+#define SWEEP_MS 1000
+#define POLL_MAX_MS 20
+
+void sink_ready(struct spice_sink *sink)
+{
+	if (sink->events->ready) {
+		sink->events->ready(sink->events_data);
+	}
+}
+
+static void sweep(struct spice_sink *sink)
+{
+	if (sockets_sweep(&sink->sockets)) {
+		loop_source_in(sink->sweep, SWEEP_MS);
+	}
+}
+
+/* A frame waits for a socket, and nothing else tells us that it has got emptier. */
+static void poll_sockets(struct spice_sink *sink)
+{
+	int ms;
+
+	if (!sockets_behind(&sink->sockets)) {
+		display_check_ready(sink);
+		return;
+	}
+	ms = MIN(atomic_load(&sink->poll_ms) * 2, POLL_MAX_MS);
+	atomic_store(&sink->poll_ms, ms);
+	loop_source_in(sink->poll, ms);
+}
+
+void sink_channel_event(struct spice_sink *sink, int event, const SpiceChannelEventInfo *info)
+{
+	unsigned count;
+
+	if (event == SPICE_CHANNEL_EVENT_DISCONNECTED) {
+		loop_source_in(sink->sweep, SWEEP_SOON_MS);
+	}
+	/* CONNECTED comes before anything is known of the connection, INITIALIZED after its ticket. */
+	if (info->type != SPICE_CHANNEL_MAIN || event == SPICE_CHANNEL_EVENT_CONNECTED) {
+		return;
+	}
+	if (event == SPICE_CHANNEL_EVENT_INITIALIZED) {
+		atomic_fetch_add(&sink->counters.viewers_total, 1);
+		atomic_fetch_add(&sink->generation, 1);
+		count = atomic_fetch_add(&sink->viewers, 1) + 1;
+	} else {
+		count = atomic_fetch_sub(&sink->viewers, 1) - 1;
+	}
+	if (!count) {
+		pointer_withhold(sink);
+	}
+	mode_viewers_changed(sink, count);
+	if (sink->events->viewers) {
+		sink->events->viewers(sink->events_data, count);
+	}
+	sink_ready(sink);
+}
+
+static SpiceImageCompression library_compression(enum spice_compression compression)
+{
+	switch (compression) {
+	case SPICE_COMPRESSION_AUTO: /* the library does not compress for unix sockets */
+	case SPICE_COMPRESSION_LZ4:
+		return SPICE_IMAGE_COMPRESSION_LZ4;
+	case SPICE_COMPRESSION_QUIC:
+		return SPICE_IMAGE_COMPRESSION_QUIC;
+	case SPICE_COMPRESSION_GLZ:
+		return SPICE_IMAGE_COMPRESSION_GLZ;
+	case SPICE_COMPRESSION_AUTO_LZ:
+		return SPICE_IMAGE_COMPRESSION_AUTO_LZ;
+	case SPICE_COMPRESSION_AUTO_GLZ:
+		return SPICE_IMAGE_COMPRESSION_AUTO_GLZ;
+	case SPICE_COMPRESSION_OFF:
+		break;
+	}
+	return SPICE_IMAGE_COMPRESSION_OFF;
+}
+
+static int configure(struct spice_sink *sink, const struct spice_sink_options *options, char *why,
+	size_t why_size)
+{
+	SpiceServer *server = sink->server;
+	size_t length;
+	int ret;
+
+	if (options->password) {
+		length = strlen(options->password);
+		if (!length || length > PASSWORD_MAX) {
+			snprintf(why, why_size,
+				"the password has %zu bytes: SPICE allows 1 to %d, choose another",
+				length, PASSWORD_MAX);
+			return -EINVAL;
+		}
+		ret = spice_server_set_ticket(server, options->password, 0, 0, 0);
+	} else {
+		ret = spice_server_set_noauth(server);
+	}
+	if (ret < 0) {
+		snprintf(why, why_size, "libspice-server refused the way to authenticate");
+		return -EINVAL;
+	}
+	spice_server_set_name(server, options->name ? options->name : "vgpu-bridge");
+	if (spice_server_set_image_compression(server, library_compression(options->compression)) <
+		0) {
+		snprintf(why, why_size, "libspice-server lacks compression %d: choose another",
+			options->compression);
+		return -ENOTSUP;
+	}
+	/* Both would make pictures lossy or slow on links that it judges narrow. */
+	spice_server_set_jpeg_compression(server, SPICE_WAN_COMPRESSION_NEVER);
+	spice_server_set_zlib_glz_compression(server, SPICE_WAN_COMPRESSION_NEVER);
+	/*
+	 * Off with every version: below 0.16 a detected video is shown 400 ms late, and from 0.16 on
+	 * spice-gtk drops frames instead.
+	 */
+	spice_server_set_streaming_video(server, SPICE_STREAM_VIDEO_OFF);
+	spice_server_set_agent_mouse(server, FALSE);
+	spice_server_set_agent_copypaste(server, FALSE);
+	spice_server_set_agent_file_xfer(server, FALSE);
+	spice_server_set_playback_compression(server, FALSE);
+
+	if (spice_server_init(server, &sink->core) != 0) {
+		snprintf(why, why_size, "libspice-server could not be started");
+		return -EIO;
+	}
+	return 0;
+}
+
+static int add_display(struct spice_sink *sink, char *why, size_t why_size)
+{
+	display_fill_qxl(&sink->qxl_interface);
+	sink->qxl.base.sif = &sink->qxl_interface.base;
+	if (spice_server_add_interface(sink->server, &sink->qxl.base) < 0) {
+		snprintf(why, why_size, "libspice-server took no display");
+		return -EIO;
+	}
+	sink->qxl_added = true;
+	/* One slot over all memory: addresses in commands are plain pointers. */
+	spice_qxl_add_memslot(&sink->qxl,
+		&(QXLDevMemSlot){
+			.virt_end = ~(uintptr_t)0,
+			.qxl_ram_size = ~0u,
+		});
+	return 0;
+}
+
+struct spice_sink *spice_sink_create(
+	const struct spice_sink_options *options, char *why, size_t why_size)
+{
+	struct spice_sink *sink = g_new0(struct spice_sink, 1), *before;
+	int ret;
+
+	signal(SIGPIPE, SIG_IGN); /* the library writes to sockets that viewers close */
+	sink->events = options->events;
+	sink->events_data = options->events_data;
+	sockets_init(&sink->sockets);
+	display_init(sink);
+	pointer_init(sink);
+	/* The dictionary of GLZ keeps drawables long after they were sent. */
+	sink->display.gate_on_release = options->compression != SPICE_COMPRESSION_GLZ &&
+		options->compression != SPICE_COMPRESSION_AUTO_GLZ;
+	sink->sweep = loop_source_new(sweep, sink);
+	sink->poll = loop_source_new(poll_sockets, sink);
+	loop_fill_core(&sink->core);
+	ret = watchdog_init(sink);
+	if (ret < 0) {
+		snprintf(why, why_size, "no watchdog for stalled viewers: %s", strerror(-ret));
+		goto error;
+	}
+	sink->server = spice_server_new();
+
+	before = loop_enter(sink);
+	ret = configure(sink, options, why, why_size);
+	if (!ret) {
+		ret = add_display(sink, why, why_size);
+	}
+	if (!ret) {
+		ret = mode_init(sink, why, why_size);
+	}
+	if (!ret) {
+		sink->agent = agent_create(sink);
+		spice_server_vm_start(sink->server);
+	}
+	loop_leave(sink, before);
+	if (!ret) {
+		return sink;
+	}
+error:
+	spice_sink_destroy(sink);
+	errno = -ret;
+	return NULL;
+}
+
+void spice_sink_destroy(struct spice_sink *sink)
+{
+	struct spice_sink *before;
+
+	if (!sink) {
+		return;
+	}
+	/* Viewers that stand still would hold the library up. */
+	sockets_shut(&sink->sockets);
+	mode_finish(sink);
+	if (sink->server) {
+		before = loop_enter(sink);
+		if (sink->qxl_added) {
+			spice_server_vm_stop(sink->server);
+		}
+		agent_destroy(sink->agent);
+		if (sink->qxl_added) {
+			spice_server_remove_interface(&sink->qxl.base);
+			sink->qxl_added = false;
+		}
+		spice_server_destroy(sink->server);
+		loop_leave(sink, before);
+	}
+	watchdog_finish(sink);
+	loop_source_free(sink->sweep);
+	loop_source_free(sink->poll);
+	display_finish(sink);
+	pointer_finish(sink);
+	mode_free(sink);
+	sockets_finish(&sink->sockets);
+	g_free(sink);
+}
+
+int spice_sink_add_client(struct spice_sink *sink, int fd)
+{
+	struct spice_sink *before;
+	int ret;
+
+	sockets_sweep(&sink->sockets);
+	ret = sockets_add(&sink->sockets, fd);
+	if (ret < 0) {
+		close(fd);
+		return ret;
+	}
+	before = loop_enter(sink);
+	ret = spice_server_add_client(sink->server, fd, 0);
+	loop_leave(sink, before);
+	if (ret < 0) {
+		close(fd); /* the library leaves it open when it fails */
+		sockets_sweep(&sink->sockets);
+		return -EIO;
+	}
+	loop_source_in(sink->sweep, SWEEP_MS);
+	return 0;
+}
+
+struct spice_sink_counters *spice_sink_counters(struct spice_sink *sink)
+{
+	return &sink->counters;
+}
+
+bool spice_sink_wants(const struct spice_sink *sink)
+{
+	return atomic_load(&sink->viewers) > 0;
+}
+
+unsigned spice_sink_generation(const struct spice_sink *sink)
+{
+	return atomic_load(&sink->generation);
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "spice/impl.h"
+
+/*
+ * The library owns the fd numbers and closes them on threads of its own, so we ask and shut through
+ * duplicates: a number of the library's could be another file by now. A duplicate keeps the
+ * connection open after the library's close, thus the sweep.
+ */
+struct viewer_socket {
+	struct viewer_socket *next;
+	int fd; /* the library's number */
+	int duplicate;
+	ino_t inode;
+	bool tcp;
+	int noted; /* bytes that waited when last noted */
+	bool shut;
+};
+
+#define SOCKETS_MAX 256
+
+/*
+ * How much may wait in a socket before the next frame is held back. At 20 Mbit/s it is 100 ms; the
+ * bytes that TCP has sent and that only travel are allowed to be more, or a long way would be slow.
+ */
+#define UNSENT_MAX (64 * 1024)
+#define WAITING_MAX (256 * 1024)
+
+void sockets_init(struct sockets *sockets)
+{
+	pthread_mutex_init(&sockets->lock, NULL);
+}
+
+static void forget(struct viewer_socket *s)
+{
+	close(s->duplicate);
+	free(s);
+}
+
+void sockets_finish(struct sockets *sockets)
+{
+	while (sockets->list) {
+		struct viewer_socket *s = sockets->list;
+
+		sockets->list = s->next;
+		forget(s);
+	}
+	pthread_mutex_destroy(&sockets->lock);
+}
+
+int sockets_add(struct sockets *sockets, int fd)
+{
+	struct viewer_socket *s;
+	struct stat st;
+	int domain = 0, one = 1;
+	socklen_t len = sizeof(domain);
+
+	if (fstat(fd, &st) < 0) {
+		return -errno;
+	}
+	if (!S_ISSOCK(st.st_mode)) {
+		return -ENOTSOCK;
+	}
+	s = calloc(1, sizeof(*s));
+	if (!s) {
+		return -ENOMEM;
+	}
+	s->fd = fd;
+	s->inode = st.st_ino;
+	getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len);
+	s->tcp = domain == AF_INET || domain == AF_INET6;
+	if (s->tcp) {
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	}
+	s->duplicate = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (s->duplicate < 0) {
+		int ret = -errno;
+
+		free(s);
+		return ret;
+	}
+	pthread_mutex_lock(&sockets->lock);
+	if (sockets->count >= SOCKETS_MAX) {
+		pthread_mutex_unlock(&sockets->lock);
+		forget(s);
+		return -EBUSY;
+	}
+	s->next = sockets->list;
+	sockets->list = s;
+	sockets->count++;
+	pthread_mutex_unlock(&sockets->lock);
+	return 0;
+}
+
+bool sockets_sweep(struct sockets *sockets)
+{
+	struct viewer_socket **link;
+	bool left;
+
+	pthread_mutex_lock(&sockets->lock);
+	link = &sockets->list;
+	while (*link) {
+		struct viewer_socket *s = *link;
+		struct stat st;
+
+		if (fstat(s->fd, &st) == 0 && st.st_ino == s->inode && S_ISSOCK(st.st_mode)) {
+			link = &s->next;
+			continue;
+		}
+		*link = s->next;
+		sockets->count--;
+		forget(s);
+	}
+	left = sockets->list != NULL;
+	pthread_mutex_unlock(&sockets->lock);
+	return left;
+}
+
+static int waiting(const struct viewer_socket *s)
+{
+	int bytes;
+
+	return ioctl(s->duplicate, SIOCOUTQ, &bytes) < 0 ? 0 : bytes;
+}
+
+static int unsent(const struct viewer_socket *s)
+{
+	int bytes;
+
+	return !s->tcp || ioctl(s->duplicate, SIOCOUTQNSD, &bytes) < 0 ? 0 : bytes;
+}
+
+bool sockets_behind(struct sockets *sockets)
+{
+	struct viewer_socket *s;
+	bool behind = false;
+
+	pthread_mutex_lock(&sockets->lock);
+	for (s = sockets->list; s && !behind; s = s->next) {
+		behind = waiting(s) > WAITING_MAX || unsent(s) > UNSENT_MAX;
+	}
+	pthread_mutex_unlock(&sockets->lock);
+	return behind;
+}
+
+uint64_t sockets_waiting(struct sockets *sockets)
+{
+	struct viewer_socket *s;
+	uint64_t sum = 0;
+
+	pthread_mutex_lock(&sockets->lock);
+	for (s = sockets->list; s; s = s->next) {
+		sum += (unsigned)waiting(s);
+	}
+	pthread_mutex_unlock(&sockets->lock);
+	return sum;
+}
+
+static unsigned shut_down(struct viewer_socket *s)
+{
+	if (s->shut) {
+		return 0;
+	}
+	s->shut = true;
+	shutdown(s->duplicate, SHUT_RDWR);
+	return 1;
+}
+
+unsigned sockets_stalled(struct sockets *sockets, bool shut)
+{
+	struct viewer_socket *s;
+	unsigned n = 0;
+
+	pthread_mutex_lock(&sockets->lock);
+	for (s = sockets->list; s; s = s->next) {
+		int bytes = waiting(s);
+
+		if (shut && bytes && bytes == s->noted) {
+			n += shut_down(s);
+		}
+		s->noted = bytes;
+	}
+	pthread_mutex_unlock(&sockets->lock);
+	return n;
+}
+
+unsigned sockets_shut(struct sockets *sockets)
+{
+	struct viewer_socket *s;
+	unsigned n = 0;
+
+	pthread_mutex_lock(&sockets->lock);
+	for (s = sockets->list; s; s = s->next) {
+		n += shut_down(s);
+	}
+	pthread_mutex_unlock(&sockets->lock);
+	return n;
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <signal.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "spice/impl.h"
+
+/*
+ * Several calls of the library wait for its worker, and the worker waits up to 30 s for a viewer that
+ * stands still, be it at a mode change, at the end, or when a half-open connection never says more.
+ * So main arms a timer before each entry and this thread shuts sockets when it runs out: first those
+ * that have bytes waiting and do not move, then, if that was not it, all.
+ */
+#define STEP_STALLED 2 /* 80 ms: nothing moved in the last 40 */
+#define STEP_ALL 6 /* 240 ms */
+
+static void set_timer(struct watchdog *watchdog, long ms)
+{
+	struct itimerspec spec = {
+		.it_interval.tv_nsec = ms * 1000000,
+		.it_value.tv_nsec = ms * 1000000,
+	};
+
+	timerfd_settime(watchdog->timer, 0, &spec, NULL);
+}
+
+static void bark(struct spice_sink *sink, unsigned step)
+{
+	unsigned n = 0;
+
+	if (step < STEP_STALLED) {
+		sockets_stalled(&sink->sockets, false);
+	} else if (step < STEP_ALL) {
+		n = sockets_stalled(&sink->sockets, true);
+	} else {
+		n = sockets_shut(&sink->sockets);
+	}
+	atomic_fetch_add(&sink->counters.viewers_shut, n);
+}
+
+static void *watchdog_thread(void *data)
+{
+	struct spice_sink *sink = data;
+	struct watchdog *watchdog = &sink->watchdog;
+	uint64_t expirations;
+
+	pthread_setname_np(pthread_self(), "spice-watchdog");
+	for (;;) {
+		if (read(watchdog->timer, &expirations, sizeof(expirations)) < 0 &&
+			errno != EINTR) {
+			return NULL;
+		}
+		pthread_mutex_lock(&watchdog->lock);
+		if (watchdog->stop) {
+			pthread_mutex_unlock(&watchdog->lock);
+			return NULL;
+		}
+		/* A tick that was meant for an earlier call may arrive now. */
+		if (watchdog->armed &&
+			g_get_monotonic_time() - watchdog->since >=
+				(watchdog->step + 1) * WATCHDOG_STEP_MS * (int64_t)1000) {
+			bark(sink, ++watchdog->step);
+		}
+		pthread_mutex_unlock(&watchdog->lock);
+	}
+}
+
+int watchdog_init(struct spice_sink *sink)
+{
+	struct watchdog *watchdog = &sink->watchdog;
+	sigset_t all, before;
+	int ret;
+
+	pthread_mutex_init(&watchdog->lock, NULL);
+	watchdog->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	if (watchdog->timer < 0) {
+		return -errno;
+	}
+	/* Signals are the main thread's. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	ret = pthread_create(&watchdog->thread, NULL, watchdog_thread, sink);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	watchdog->started = !ret;
+	return -ret;
+}
+
+void watchdog_finish(struct spice_sink *sink)
+{
+	struct watchdog *watchdog = &sink->watchdog;
+
+	if (watchdog->started) {
+		pthread_mutex_lock(&watchdog->lock);
+		watchdog->stop = true;
+		set_timer(watchdog, 1);
+		pthread_mutex_unlock(&watchdog->lock);
+		pthread_join(watchdog->thread, NULL);
+	}
+	if (watchdog->timer >= 0) {
+		close(watchdog->timer);
+	}
+	pthread_mutex_destroy(&watchdog->lock);
+}
+
+void watchdog_arm(struct watchdog *watchdog)
+{
+	pthread_mutex_lock(&watchdog->lock);
+	watchdog->armed = true;
+	watchdog->step = 0;
+	watchdog->since = g_get_monotonic_time();
+	set_timer(watchdog, WATCHDOG_STEP_MS);
+	pthread_mutex_unlock(&watchdog->lock);
+}
+
+void watchdog_disarm(struct watchdog *watchdog)
+{
+	pthread_mutex_lock(&watchdog->lock);
+	watchdog->armed = false;
+	set_timer(watchdog, 0);
+	pthread_mutex_unlock(&watchdog->lock);
+}
