@@ -131,9 +131,8 @@ struct mode {
 };
 
 int mode_init(struct spice_sink *sink, char *why, size_t why_size);
+/* After the library is gone: it may draw into the shadow until then. */
 void mode_finish(struct spice_sink *sink);
-/* Frees the shadow: after the library is gone. */
-void mode_free(struct spice_sink *sink);
 /* The last viewer has gone, or one came. */
 void mode_viewers_changed(struct spice_sink *sink, unsigned count);
 
@@ -203,6 +202,7 @@ struct spice_sink {
 
 	atomic_uint viewers;
 	atomic_uint generation;
+	atomic_bool closing; /* no events any more */
 	atomic_bool in_library; /* main may be waiting inside it */
 	atomic_bool wake; /* the worker is to be woken */
 };

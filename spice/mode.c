@@ -203,11 +203,6 @@ int mode_init(struct spice_sink *sink, char *why, size_t why_size)
 void mode_finish(struct spice_sink *sink)
 {
 	loop_source_free(sink->mode.source);
-	sink->mode.source = NULL;
-}
-
-void mode_free(struct spice_sink *sink)
-{
 	if (sink->mode.shadow) {
 		munmap(sink->mode.shadow, sink->mode.shadow_size);
 	}

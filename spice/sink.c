@@ -14,7 +14,7 @@
 
 void sink_ready(struct spice_sink *sink)
 {
-	if (sink->events->ready) {
+	if (sink->events->ready && !atomic_load(&sink->closing)) {
 		sink->events->ready(sink->events_data);
 	}
 }
@@ -62,7 +62,7 @@ void sink_channel_event(struct spice_sink *sink, int event, const SpiceChannelEv
 		pointer_withhold(sink);
 	}
 	mode_viewers_changed(sink, count);
-	if (sink->events->viewers) {
+	if (sink->events->viewers && !atomic_load(&sink->closing)) {
 		sink->events->viewers(sink->events_data, count);
 	}
 	sink_ready(sink);
@@ -210,9 +210,9 @@ void spice_sink_destroy(struct spice_sink *sink)
 	if (!sink) {
 		return;
 	}
+	atomic_store(&sink->closing, true);
 	/* Viewers that stand still would hold the library up. */
 	sockets_shut(&sink->sockets);
-	mode_finish(sink);
 	if (sink->server) {
 		before = loop_enter(sink);
 		if (sink->qxl_added) {
@@ -231,7 +231,7 @@ void spice_sink_destroy(struct spice_sink *sink)
 	loop_source_free(sink->poll);
 	display_finish(sink);
 	pointer_finish(sink);
-	mode_free(sink);
+	mode_finish(sink);
 	sockets_finish(&sink->sockets);
 	g_free(sink);
 }

@@ -66,7 +66,10 @@ struct spice_sink_counters {
 /* NULL with errno and one line in why. [main] */
 struct spice_sink *spice_sink_create(
 	const struct spice_sink_options *options, char *why, size_t why_size);
-/* Ends in well under a second whatever the viewers do. [main] */
+/*
+ * Ends in well under a second whatever the viewers do. No event comes any more. The capture thread
+ * must not use the sink any longer. [main]
+ */
 void spice_sink_destroy(struct spice_sink *sink);
 
 /* Hands a connected socket over; takes ownership, also on error. local: a unix socket. [main] */
