@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/spice_bed.h"
+#include "tests/spice/bed.h"
 
 #define ANSWER_MS 20000
 

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "render/cursor.h"
-#include "tests/unit/spice_bed.h"
+#include "tests/spice/bed.h"
 
 static const pixman_box32_t scattered[] = {
 	{3, 5, 67, 69},
