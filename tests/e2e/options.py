@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""usage: options.py PROGRAM EXAMPLE-CONFIG
+
+Every option's bad values, given to the real program: one line on stderr that names the option (or
+the thing) and the value, and the documented exit status. An option of --help without a bad value
+here is a failure too.
+"""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+
+USAGE, SOURCE, RENDER, LISTEN = 2, 3, 4, 5
+UUID = "00000000-dead-4bad-8bad-000000000000"
+SERVE = ["serve", "--simulate", "--listen", "unix:{dir}/sock"]
+QUIET = ["--log-level", "error"]
+
+# Arguments; exit status; what the line must hold.
+CASES = [
+    ([], USAGE, ["serve", "probe"]),
+    (["show"], USAGE, ["'show'"]),
+    (["serve"], USAGE, ["source"]),
+    (["probe"], USAGE, ["source"]),
+    (["serve", "--simulate"], USAGE, ["--listen"]),
+    (SERVE + ["--frobnicate"], USAGE, ["--frobnicate"]),
+    (SERVE + ["--frobnicate=1"], USAGE, ["--frobnicate"]),
+    (SERVE + ["--max-fps", "30", "extra"], USAGE, ["'extra'"]),
+    (["serve", "--simulate", "--cdev", "/dev/x"], USAGE, ["--simulate", "--cdev"]),
+    # sources
+    (["probe", "--mdev"], USAGE, ["--mdev"]),
+    (["probe", "--mdev", "12"], USAGE, ["--mdev", "'12'"]),
+    (["probe", "--mdev", UUID, "--mdev", UUID], USAGE, ["--mdev", UUID]),
+    (["probe", "--mdev", UUID] + QUIET, SOURCE, [UUID]),
+    (["probe", "--group", "twelve"], USAGE, ["--group", "'twelve'"]),
+    (["probe", "--group", "-3"], USAGE, ["--group", "'-3'"]),
+    (["probe", "--group", "987654"] + QUIET, SOURCE, ["987654"]),
+    (["probe", "--group", "/dev/null"] + QUIET, SOURCE, ["/dev/null"]),
+    (["probe", "--cdev", "vfio0"], USAGE, ["--cdev", "'vfio0'"]),
+    (["probe", "--cdev", "{dir}/none"] + QUIET, SOURCE, ["{dir}/none"]),
+    (["probe", "--cdev", "/dev/null"] + QUIET, SOURCE, ["/dev/null"]),
+    (["probe", "--fd", "stdin"], USAGE, ["--fd", "'stdin'"]),
+    (["probe", "--fd", "321"], USAGE, ["--fd", "321"]),
+    (["probe", "--fd", "0"] + QUIET, SOURCE, ["0"]),
+    (["probe", "--simulate=huge"], USAGE, ["--simulate", "'huge'"]),
+    (["probe", "--simulate=0x0"], USAGE, ["--simulate", "'0x0'"]),
+    (["probe", "--simulate=99999x99999"], USAGE, ["--simulate", "'99999x99999'"]),
+    (["probe", "--simulate=scene=opera"], USAGE, ["--simulate", "opera"]),
+    (["probe", "--simulate=fps=0"], USAGE, ["--simulate", "fps=0"]),
+    (["probe", "--simulate=fps=241"], USAGE, ["--simulate", "fps=241"]),
+    (["probe", "--simulate=colour=red"], USAGE, ["--simulate", "colour=red"]),
+    (["probe", "--simulate", "--simulate"], USAGE, ["--simulate", "twice"]),
+    (["probe", "--simulate=memory={dir}/none"] + QUIET, SOURCE, ["{dir}/none"]),
+    # addresses
+    (["serve", "--simulate", "--listen"], USAGE, ["--listen"]),
+    (["serve", "--simulate", "--listen", "here"], USAGE, ["--listen", "'here'"]),
+    (["serve", "--simulate", "--listen", "unix:"], USAGE, ["--listen", "'unix:'"]),
+    (["serve", "--simulate", "--listen", "unix:/" + "x" * 107], USAGE, ["--listen", "108"]),
+    (["serve", "--simulate", "--listen", "tcp:127.0.0.1"], USAGE, ["--listen", "port"]),
+    (["serve", "--simulate", "--listen", "tcp:127.0.0.1:70000"], USAGE, ["--listen", "70000"]),
+    (["serve", "--simulate", "--listen", "tcp:::1:5900"], USAGE, ["--listen", "brackets"]),
+    (["serve", "--simulate", "--listen", "fd:0"], USAGE, ["--listen", "fd:0"]),
+    (["serve", "--simulate", "--listen", "fd:321"], USAGE, ["--listen", "fd:321"]),
+    (["serve", "--simulate", "--listen", "tcp:0.0.0.0:0"], USAGE, ["--no-auth"]),
+    (["serve", "--simulate", "--listen", "tcp:[::]:0"], USAGE, ["--no-auth"]),
+    (["probe", "--simulate", "--listen", "unix:/x"], USAGE, ["--listen", "probe"]),
+    (["serve", "--simulate", "--listen", "unix:{dir}/no/sock"] + QUIET, LISTEN, ["{dir}/no/sock"]),
+    (["serve", "--simulate", "--listen", "unix:{dir}/file"] + QUIET, LISTEN, ["{dir}/file"]),
+    (["serve", "--simulate", "--listen", "tcp:127.0.0.1:{port}"] + QUIET, LISTEN, ["{port}"]),
+    (SERVE + ["--no-auth=please"], USAGE, ["--no-auth", "'please'"]),
+    (SERVE + ["--password-file", "{dir}/none"], USAGE, ["--password-file", "'{dir}/none'"]),
+    (SERVE + ["--password-file", "{dir}"], USAGE, ["--password-file", "'{dir}'"]),
+    (SERVE + ["--password-file", "{dir}/world"], USAGE, ["--password-file", "'{dir}/world'"]),
+    (SERVE + ["--password-file", "{dir}/empty"], USAGE, ["--password-file", "'{dir}/empty'"]),
+    (SERVE + ["--password-file", "{dir}/long"], USAGE, ["--password-file", "'{dir}/long'"]),
+    (SERVE + ["--compression", "zip"], USAGE, ["--compression", "'zip'"]),
+    # picture
+    (SERVE + ["--renderer", "vulkan"], USAGE, ["--renderer", "'vulkan'"]),
+    (SERVE + ["--render-node", "{dir}/none"], USAGE, ["--render-node", "'{dir}/none'"]),
+    (SERVE + ["--render-node", "{dir}"], USAGE, ["--render-node", "'{dir}'"]),
+    (SERVE + ["--renderer", "gl", "--render-node", "/dev/null"] + QUIET, RENDER, ["/dev/null"]),
+    (SERVE + ["--max-fps", "0"], USAGE, ["--max-fps", "'0'"]),
+    (SERVE + ["--max-fps", "241"], USAGE, ["--max-fps", "'241'"]),
+    (SERVE + ["--max-fps", "fast"], USAGE, ["--max-fps", "'fast'"]),
+    (SERVE + ["--max-fps", "18446744073709551617"], USAGE, ["--max-fps", "'18446744073709551617'"]),
+    (SERVE + ["--max-fps", "30", "--max-fps", "31"], USAGE, ["--max-fps", "'30'", "'31'"]),
+    # general
+    (SERVE + ["--trace", "{dir}/no/trace"], USAGE, ["--trace", "'{dir}/no/trace'"]),
+    (SERVE + ["--log-level", "chatty"], USAGE, ["--log-level", "'chatty'"]),
+    (SERVE + ["--config", "{dir}/none"], USAGE, ["--config", "'{dir}/none'"]),
+    (SERVE + ["--config", "{dir}"], USAGE, ["--config", "'{dir}'"]),
+    (SERVE + ["--config", "{dir}/unknown.conf"], USAGE, ["unknown.conf:2", "'max-fsp'", "'30'"]),
+    (SERVE + ["--config", "{dir}/value.conf"], USAGE, ["value.conf:1", "max-fps", "'300'"]),
+    (SERVE + ["--config", "{dir}/twice.conf"], USAGE, ["twice.conf:2", "max-fps", "'2'"]),
+    (SERVE + ["--help=all"], USAGE, ["--help", "'all'"]),
+    (SERVE + ["--version=2"], USAGE, ["--version", "'2'"]),
+]
+
+
+def make_files(directory):
+    files = {
+        "file": ("", 0o600),
+        "world": ("secret\n", 0o644),
+        "empty": ("\nsecret\n", 0o600),
+        "long": ("x" * 61 + "\n", 0o600),
+        "unknown.conf": ("[vgpu-bridge]\nmax-fsp=30\n", 0o644),
+        "value.conf": ("max-fps=300\n", 0o644),
+        "twice.conf": ("max-fps=1\nmax-fps=2\n", 0o644),
+    }
+    for name, (text, mode) in files.items():
+        path = os.path.join(directory, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(path, mode)
+
+
+def run(program, arguments):
+    return subprocess.run(
+        [program] + arguments, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30
+    )
+
+
+def check(program, arguments, status, needles):
+    try:
+        done = run(program, arguments)
+    except subprocess.TimeoutExpired:
+        return "it went on instead of refusing"
+    lines = done.stderr.splitlines()
+    if done.returncode != status:
+        return f"exit status {done.returncode}, not {status}; stderr: {done.stderr!r}"
+    if len(lines) != 1:
+        return f"{len(lines)} lines on stderr, not one: {done.stderr!r}"
+    if done.stdout:
+        return f"something on stdout: {done.stdout!r}"
+    missing = [needle for needle in needles if needle not in lines[0]]
+    if missing:
+        return f"{missing} is not in {lines[0]!r}"
+    return None
+
+
+def main():
+    program, example = sys.argv[1:3]
+    failures = 0
+
+    with tempfile.TemporaryDirectory() as directory, socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        places = {"dir": directory, "port": str(taken.getsockname()[1])}
+        make_files(directory)
+        for arguments, status, needles in CASES:
+            arguments = [argument.format(**places) for argument in arguments]
+            problem = check(program, arguments, status, [n.format(**places) for n in needles])
+            if problem:
+                failures += 1
+                print(f"FAILED {' '.join(arguments)}: {problem}")
+
+    given = {argument.split("=")[0] for case in CASES for argument in case[0]}
+    options = set()
+    for verb in ("serve", "probe"):
+        done = run(program, [verb, "--help"])
+        options |= set(re.findall(r"^ +(?:-\w, +)?(--[a-z-]+)", done.stdout, re.M))
+        if done.returncode != 0 or done.stderr:
+            failures += 1
+            print(f"FAILED {verb} --help: {done}")
+    if len(options) < 10 or options - given:
+        failures += 1
+        print(f"FAILED options without a bad value here: {options - given} of {len(options)}")
+
+    done = run(program, ["--version"])
+    if done.returncode != 0 or not re.fullmatch(r"vgpu-bridge [0-9.]+\n", done.stdout):
+        failures += 1
+        print(f"FAILED --version: {done}")
+    done = run(program, ["probe", "--config", example])
+    if done.returncode != 0:
+        failures += 1
+        print(f"FAILED the example config: {done}")
+    print(f"{len(CASES)} bad command lines, {failures} failures")
+    return 1 if failures else 0
+
+
+sys.exit(main())
