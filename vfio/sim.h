@@ -31,7 +31,7 @@ struct sim_options {
 	enum sim_scene scene; /* default desktop */
 	unsigned fps; /* 1 to 240; default 60 */
 	bool region; /* a REGION plane as mdpy's, else DMABUF */
-	bool cursor; /* has a cursor plane (DMABUF only); default true */
+	bool cursor; /* has a cursor plane (DMABUF only); default true, false with memory */
 	char *memory; /* path of the shared-memory file that someone else paints, or NULL */
 	char *control; /* path of a unix datagram socket that takes commands, or NULL */
 };
@@ -51,13 +51,20 @@ const char *sim_scene_name(enum sim_scene scene);
 struct vgpu *sim_create(const struct sim_options *options, char *why, size_t why_size);
 
 /*
- * One command, as the control socket takes it; the full list with its meaning is in sim_command.c:
- * "mode WxH [FORMAT] [stride=N]", "blank", "unblank", "scene NAME", "pause", "step", "cursor ...",
- * "flip on|off", "fault NAME [COUNT]", "raw FIELD=VALUE ...", "die". Returns 0 or -EINVAL with why.
+ * One command, as the control socket takes it; the full list with its meaning opens sim_command.c:
+ * "mode WxH [FORMAT] [stride=N] [modifier=HEX]", "blank", "unblank", "scene NAME", "pause", "resume",
+ * "step [N]", "rect X Y W H RRGGBB", "cursor ...", "flip on|off", "fault NAME [COUNT]",
+ * "raw [cursor] FIELD=VALUE...", "reference FILE", "status", "die". Its effect is there when it
+ * returns. 0, and in why what it answers ("" mostly); or -EINVAL and in why the reason.
  */
 int sim_command(struct vgpu *vgpu, const char *command, char *why, size_t why_size);
 
-/* Copies what a correct viewer must show: XRGB8888 with X = 0, width*4 stride. -ENODATA if blank. */
+/*
+ * Copies what a correct viewer must show: XRGB8888 with X = 0, width*4 stride; exact for the 8-bit
+ * RGB formats, and what decoding gives for the others (YUV: BT.601, limited range, a colour for two
+ * pixels). Pause the painter first. -ENODATA where there is nothing to show (blank, gone, C8);
+ * -ENOBUFS where size (bytes) is too small; width and height are set in both cases.
+ */
 int sim_reference(
 	struct vgpu *vgpu, uint32_t *pixels, size_t size, uint32_t *width, uint32_t *height);
 
