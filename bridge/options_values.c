@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "bridge/options_table.h"
+#include "vfio/sim.h"
 
 #define PASSWORD_MAX 60 /* bytes: SPICE_MAX_PASSWORD_LENGTH of spice/protocol.h */
 
@@ -129,6 +130,13 @@ int set_fd(struct options *options, const char *value, char *why, size_t why_siz
 
 int set_simulate(struct options *options, const char *value, char *why, size_t why_size)
 {
+	struct sim_options sim;
+	char detail[256] = "";
+
+	if (sim_options_parse(&sim, value, detail, sizeof(detail)) < 0) {
+		return refuse(why, why_size, "'%s': %s", value, detail);
+	}
+	sim_options_finish(&sim);
 	return keep(&options->simulate, value, why, why_size);
 }
 
