@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: MIT
+"""spice-probe, the viewer without a window, as an object."""
+
+import queue
+import re
+import signal
+import subprocess
+import threading
+import time
+
+
+class Client:
+    def __init__(self, probe, uri, *args):
+        self.uri = uri
+        self.events = []
+        self.changed = threading.Condition()
+        self.replies = queue.Queue()
+        self.process = subprocess.Popen([probe, uri, *args], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                        bufsize=1)
+        self.errors = []
+        threading.Thread(target=self._read, daemon=True).start()
+        threading.Thread(target=self._read_errors, daemon=True).start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            line = line.rstrip("\n")
+            if line.startswith("event "):
+                with self.changed:
+                    self.events.append(line[len("event "):])
+                    self.changed.notify_all()
+            else:
+                self.replies.put(line)
+        self.replies.put(None)
+
+    def _read_errors(self):
+        for line in self.process.stderr:
+            self.errors.append(line.rstrip("\n"))
+
+    def events_tail(self):
+        return "\n".join([f"--- the viewer of {self.uri} said:", *self.events[-20:],
+                          *self.errors[-10:], "---"])
+
+    def send(self, line):
+        """Sends a command whose answer is fetched later by receive()."""
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def receive(self, timeout=30, what="a command"):
+        try:
+            line = self.replies.get(timeout=timeout)
+        except queue.Empty:
+            raise AssertionError(f"the viewer gave no answer to: {what}") from None
+        if line is None:
+            raise AssertionError(f"the viewer ended in: {what}")
+        verdict, _, rest = line.partition(" ")
+        reply = {"ok": verdict == "ok", "why": ""}
+        if "why=" in rest:
+            rest, _, reply["why"] = rest.partition("why=")
+        for key, value in re.findall(r"(\w+)=(\S*)", rest):
+            reply[key] = int(value) if re.fullmatch(r"-?[0-9]+", value) and key not in (
+                "hash", "want", "have", "rgb") else value
+        return reply
+
+    def ask(self, line, timeout=30):
+        """Sends a command and returns its answer, whatever it is."""
+        self.send(line)
+        return self.receive(timeout, line)
+
+    def do(self, line, timeout=30):
+        """Sends a command that has to succeed."""
+        reply = self.ask(line, timeout)
+        if not reply["ok"]:
+            raise AssertionError(f"viewer: '{line}': {reply}")
+        return reply
+
+    # what most tests need
+
+    def connected(self, ms=10000):
+        self.do(f"wait-connected {ms}")
+
+    def size(self, width, height, ms=10000):
+        self.do(f"wait-size {width} {height} {ms}")
+
+    def compare(self, path, ms=5000, tolerance=0):
+        return self.do(f"compare {path} {ms} {tolerance}", timeout=ms / 1000 + 30)
+
+    def bytes(self):
+        return self.do("bytes")
+
+    def cursor(self):
+        return self.do("cursor")
+
+    def invalidates(self):
+        reply = self.do("invalidates")
+        reply["rects"] = [tuple(map(int, r.split(","))) for r in reply["rects"].split(";") if r]
+        return reply
+
+    def change(self, ms=5000):
+        """When the first thing was drawn since the last call, seconds by time.monotonic()."""
+        return self.do(f"wait-change {ms}", timeout=ms / 1000 + 30)["at_ns"] / 1e9
+
+    def wait_event(self, prefix, timeout=10):
+        end = time.monotonic() + timeout
+        with self.changed:
+            while not any(e.startswith(prefix) for e in self.events):
+                if not self.changed.wait(end - time.monotonic()):
+                    raise AssertionError(f"no event '{prefix}': {self.events}")
+
+    # the harder ways
+
+    def pause(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            try:
+                stream.close()
+            except (BrokenPipeError, ValueError):
+                pass
