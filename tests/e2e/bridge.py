@@ -134,6 +134,18 @@ class Bridge:
         self.command(f"reference {path}")
         return path
 
+    def pause(self):
+        self.command("pause")
+
+    def resume(self):
+        self.command("resume")
+
+    def mode(self, width, height, *more):
+        self.command(" ".join([f"mode {width}x{height}", *map(str, more)]))
+
+    def rect(self, x, y, width, height, colour):
+        self.command(f"rect {x} {y} {width} {height} {colour:06x}")
+
     # readings
 
     def counters(self, timeout=5):

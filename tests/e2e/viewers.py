@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: MIT
+"""Viewers come, go, die and stand still, and the bridge stays as it was."""
+
+import socket
+import struct
+import time
+
+import case
+
+SIZE = "1280x720"
+ANSWER_LIMIT = 0.1  # seconds in which the main loop has to answer
+RED_MAIN_CHANNEL = 1
+
+
+def link_answer_time(b):
+    """How long a new connection waits for the first bytes of the server's answer, seconds."""
+    message = struct.pack("<IBBIII", 0, RED_MAIN_CHANNEL, 0, 0, 0, 18)
+    header = b"REDQ" + struct.pack("<III", 2, 2, len(message))
+    begin = time.monotonic()
+    if b.uris[0].startswith("spice+unix"):
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(b.socket_path)
+    else:
+        s = socket.create_connection(b.tcp_address)
+    with s:
+        s.settimeout(5)
+        s.sendall(header + message)
+        answer = s.recv(4)
+        case.check(answer == b"REDQ", f"a new connection was answered {answer!r}")
+        return time.monotonic() - begin
+
+
+def captured(b):
+    return b.counters()["capture"]["ticks"]
+
+
+def check_alive(b, when):
+    """The main loop answers and capturing goes on."""
+    slowest = 0
+    first = captured(b)
+    for _ in range(3):
+        slowest = max(slowest, b.timed_counters()[1], link_answer_time(b))
+        time.sleep(0.1)
+    case.check(slowest <= ANSWER_LIMIT, f"{when}: the main loop answered after {slowest:.3f} s")
+    case.wait_for(f"{when}: the capture counter's advance", 2, lambda: captured(b) > first)
+    return slowest
+
+
+def visit(setup, b, uri, size=(1280, 720)):
+    """A viewer that sees live frames."""
+    with setup.client(uri) as viewer:
+        viewer.size(*size)
+        viewer.invalidates()
+        viewer.change()
+        viewer.change()
+        b.pause()
+        viewer.compare(b.reference())
+        b.resume()
+
+
+def stand_still(setup, b, uri, seconds):
+    """A stopped viewer: everything else goes on, and a mode change does not wait for it."""
+    with setup.client(uri) as viewer:
+        viewer.size(1280, 720)
+        viewer.change()
+        viewer.pause()
+        try:
+            end = time.monotonic() + seconds
+            slowest = 0
+            while time.monotonic() < end:
+                slowest = max(slowest, check_alive(b, "while a viewer stands still"))
+                time.sleep(0.5)
+            switches = b.counters()["spice"]["mode_switches"]
+            begin = time.monotonic()
+            b.mode(800, 600)
+            case.wait_for("the mode change, with a stopped viewer", 5,
+                          lambda: b.counters()["spice"]["mode_switches"] > switches)
+            switched = time.monotonic() - begin
+            case.check(switched <= 1, f"the mode change took {switched:.2f} s")
+            check_alive(b, "after the mode change")
+        finally:
+            viewer.resume()
+    b.mode(1280, 720)
+    return slowest, switched
+
+
+def settled(b):
+    """Readings once nobody watches and nothing is under way."""
+    case.wait_for("the release of all drawables", 10,
+                  lambda: b.counters()["spice"]["drawables_live"] == 0)
+    time.sleep(1.5)
+    return b.fds(), b.memory()["Anonymous"], b.counters()["spice"]["drawables_live"]
+
+
+def in_turn(setup):
+    with setup.bridge(f"{SIZE},scene=desktop") as b:
+        for uri in b.uris:
+            visit(setup, b, uri)
+        fds, anonymous, live = settled(b)
+        note = ""
+        for i in range(10):
+            uri = b.uris[i % len(b.uris)]
+            if i == 3:
+                with setup.client(uri) as viewer:
+                    viewer.size(1280, 720)
+                    viewer.change()
+                    viewer.kill()
+            elif i == 5:
+                slowest, switched = stand_still(setup, b, uri, 60 if setup.full else 12)
+                note = (f"stopped viewer: main loop {slowest * 1000:.0f} ms at most, "
+                        f"mode change {switched * 1000:.0f} ms")
+            else:
+                visit(setup, b, uri)
+        after = settled(b)
+        grown = after[1] - anonymous
+        case.check(after[2] == live, f"{after[2]} drawables live, {live} before")
+        case.check(after[0] == fds, f"{after[0]} fds open, {fds} before")
+        case.check(grown <= 4096, f"anonymous memory grew by {grown} KiB from {anonymous}")
+        return f"{note}; anonymous memory {grown:+d} KiB, {fds} fds as before"
+
+
+def newer_wins(setup):
+    """A second viewer takes over from a first one that stands still, and sees the picture."""
+    with setup.bridge(f"{SIZE},scene=video") as b:
+        with setup.client(b.tcp) as first:
+            first.size(1280, 720)
+            first.change()
+            first.pause()
+            time.sleep(1)
+            begin = time.monotonic()
+            visit(setup, b, b.unix)
+            took = time.monotonic() - begin
+            case.check(took <= 5, f"the second viewer's visit took {took:.1f} s")
+            first.resume()
+        return f"{took:.1f} s for a visit over a stopped viewer"
+
+
+def end_with_stopped_viewer(setup):
+    notes = []
+    for scene, way in (("noise", "tcp"), ("desktop", "unix")):
+        with setup.bridge(f"{SIZE},scene={scene}") as b:
+            with setup.client(getattr(b, way)) as viewer:
+                viewer.size(1280, 720)
+                viewer.change()
+                viewer.pause()
+                time.sleep(2)
+                seconds, code = b.stop(20)
+                viewer.resume()
+                case.check(code == 0, f"SIGTERM: exit code {code}")
+                case.check(seconds <= 1, f"SIGTERM took {seconds:.2f} s with a stopped viewer")
+                notes.append(f"{scene} over {way}: ended in {seconds * 1000:.0f} ms")
+    return "; ".join(notes)
+
+
+case.main(in_turn, newer_wins, end_with_stopped_viewer)
