@@ -140,6 +140,9 @@ class Bridge:
     def resume(self):
         self.command("resume")
 
+    def scene(self, name):
+        self.command(f"scene {name}")
+
     def mode(self, width, height, *more):
         self.command(" ".join([f"mode {width}x{height}", *map(str, more)]))
 
