@@ -117,7 +117,7 @@ class Bridge:
     # the simulated guest
 
     def command(self, text):
-        """One command to the simulated vGPU, which answers "ok" or "error REASON"."""
+        """One command to the simulated vGPU, which answers "ok" or "error: REASON"."""
         if not self.control_socket:
             self.control_socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             self.control_socket.bind(self.setup.path(f"control-answers-{self.pid}"))

@@ -56,7 +56,7 @@ def garbage(setup):
     with setup.bridge("640x480,scene=video") as b:
         with setup.client(b.tcp) as viewer:
             viewer.size(640, 480)
-            b.command("garbage-x on")
+            b.command("fault garbage-x")
             moving_then_still(b, viewer, "video")
             moving_then_still(b, viewer, "box")
 
