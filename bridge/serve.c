@@ -229,7 +229,7 @@ int serve(const struct options *options)
 		code = start_listening(&server, why, sizeof(why));
 	}
 	if (code == EXIT_OK) {
-		notify_ready();
+		notify_ready(listener_uri(server.listeners[0]));
 		g_main_loop_run(server.loop);
 		notify_stopping();
 		log_debug("ending");

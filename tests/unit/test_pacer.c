@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "bridge/pacer.h"
+
+#define MS INT64_C(1000000)
+
+static void test_first_look_is_now(void **state)
+{
+	struct pacer pacer;
+
+	pacer_init(&pacer, 60);
+	assert_true(pacer_next_look(&pacer, false, false) < 0);
+	assert_true(pacer_frame_due(&pacer, 0));
+}
+
+/* Plays a guest that draws for a while and then rests; returns looks in the last second. */
+static int play(struct pacer *pacer, int64_t damage_until, int64_t end, int64_t cost)
+{
+	int looks = 0;
+	int64_t now = 0;
+
+	while (now < end) {
+		bool damage = now < damage_until;
+
+		pacer_looked(pacer, now, now + cost, damage);
+		if (damage && pacer_frame_due(pacer, now)) {
+			pacer_gave(pacer, now);
+		}
+		looks += now >= end - 1000 * MS;
+		now = pacer_next_look(pacer, false, false);
+		assert_true(now > pacer->last_look);
+	}
+	return looks;
+}
+
+static void test_rest_is_slow_but_not_over_50_ms(void **state)
+{
+	struct pacer pacer;
+
+	pacer_init(&pacer, 60);
+	int looks = play(&pacer, 1000 * MS, 5000 * MS, MS / 2);
+
+	assert_in_range(looks, 20, 25);
+	assert_true(pacer_next_look(&pacer, false, false) - pacer.last_look < 50 * MS);
+}
+
+static void test_busy_looks_twice_a_frame_when_cheap(void **state)
+{
+	struct pacer pacer;
+
+	pacer_init(&pacer, 60);
+	assert_in_range(play(&pacer, INT64_MAX, 3000 * MS, MS / 2), 118, 122);
+}
+
+static void test_dear_looks_come_once_a_frame(void **state)
+{
+	struct pacer pacer;
+
+	pacer_init(&pacer, 60);
+	for (int i = 0; i < 100; i++) {
+		pacer_looked(&pacer, i, i + 5 * MS, false);
+	}
+	pacer_looked(&pacer, 0, 5 * MS, true);
+	assert_int_equal(pacer_next_look(&pacer, false, false), pacer.period);
+}
+
+static void test_frames_keep_the_rate(void **state)
+{
+	struct pacer pacer;
+	int frames = 0;
+
+	pacer_init(&pacer, 60);
+	for (int64_t now = 0; now < 1000 * MS;) {
+		pacer_looked(&pacer, now, now + MS / 2, true);
+		if (pacer_frame_due(&pacer, now)) {
+			pacer_gave(&pacer, now);
+			frames++;
+		}
+		now = pacer_next_look(&pacer, true, false);
+	}
+	assert_in_range(frames, 58, 62);
+}
+
+static void test_blocked_waits_for_the_sink(void **state)
+{
+	struct pacer pacer;
+
+	pacer_init(&pacer, 60);
+	pacer_looked(&pacer, 0, MS, true);
+	pacer_gave(&pacer, 0);
+	assert_int_equal(pacer_next_look(&pacer, true, true), PACER_BLOCKED_STEP_NS);
+	assert_false(pacer_wake_due(&pacer, 3 * MS));
+	assert_true(pacer_wake_due(&pacer, 20 * MS));
+}
+
+static void test_slow_rate_is_kept_when_idle(void **state)
+{
+	struct pacer pacer;
+
+	pacer_init(&pacer, 2);
+	play(&pacer, 0, 3000 * MS, MS);
+	assert_int_equal(pacer_next_look(&pacer, false, false) - pacer.last_look, 500 * MS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_first_look_is_now),
+		cmocka_unit_test(test_rest_is_slow_but_not_over_50_ms),
+		cmocka_unit_test(test_busy_looks_twice_a_frame_when_cheap),
+		cmocka_unit_test(test_dear_looks_come_once_a_frame),
+		cmocka_unit_test(test_frames_keep_the_rate),
+		cmocka_unit_test(test_blocked_waits_for_the_sink),
+		cmocka_unit_test(test_slow_rate_is_kept_when_idle),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
