@@ -4,8 +4,10 @@
 #include <fcntl.h>
 #include <gbm.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <xf86drm.h>
 
 #include "render/gl.h"
 
@@ -107,6 +109,12 @@ static int open_node(
 			error == EACCES ? "; be in its group (usually 'render')" : "");
 		return -error;
 	}
+	/* gbm takes anything, and falls back to software that can't reach the device. */
+	if (drmGetNodeTypeFromFd(gl->node) < 0) {
+		snprintf(
+			why, why_size, "%s is not a DRM node; give one of /dev/dri/renderD*", path);
+		return -ENODEV;
+	}
 	gl->gbm = gbm_create_device(gl->node);
 	if (!gl->gbm) {
 		snprintf(why, why_size,
@@ -121,11 +129,23 @@ static int open_node(
 }
 
 /*
+ * Mesa's software driver reads guest memory on threads of its own, which block SIGBUS: there a file
+ * that shrinks under the read ends the process, and no handler can help. Without those threads it
+ * reads on ours. Only files shrink, and only a driver without a node takes them; so this is no loss
+ * where it matters. Who sets the variable knows better.
+ */
+static void read_on_this_thread(void)
+{
+	setenv("LP_NUM_THREADS", "0", 0);
+}
+
+/*
  * Without a node we take Mesa's software device before the surfaceless platform: the latter picks any
  * DRM node that it finds, and there are kernels (vgem, vkms) on whose nodes its imports crash.
  */
 static void open_nodeless(struct gl *gl, const char *client)
 {
+	read_on_this_thread();
 	if (gl_has_word(client, "EGL_EXT_platform_device") &&
 		(gl_has_word(client, "EGL_EXT_device_base") ||
 			(gl_has_word(client, "EGL_EXT_device_enumeration") &&

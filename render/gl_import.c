@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include <drm_fourcc.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -174,12 +176,15 @@ static uint64_t buffer_length(const struct buffer_attributes *attributes)
 }
 
 /*
- * Mesa's software driver reads through a shared mapping. It checks neither that the mapping could be
- * made nor that it is long enough, and ends by a signal later. So we look before it does.
+ * Mesa's software driver reads through a shared mapping, writable where the fd is. It checks neither
+ * that the mapping could be made nor that it is long enough, and ends by a signal later. So we try the
+ * same before it does.
  */
 static int check_mapping(
 	const struct buffer_attributes *attributes, uint64_t length, char *why, size_t why_size)
 {
+	int flags = fcntl(attributes->fd, F_GETFL);
+	int access = PROT_READ;
 	void *address;
 	int error;
 
@@ -188,13 +193,16 @@ static int check_mapping(
 			"the dma-buf does not tell its length, which software GL needs");
 		return -ENOTSUP;
 	}
-	address = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, attributes->fd, 0);
+	if (flags >= 0 && (flags & O_ACCMODE) == O_RDWR) {
+		access |= PROT_WRITE;
+	}
+	address = mmap(NULL, length, access, MAP_SHARED, attributes->fd, 0);
 	if (address == MAP_FAILED) {
 		error = errno;
 		snprintf(why, why_size,
-			"the dma-buf can't be mapped read-write (errno %d), which software GL needs; "
+			"the dma-buf can't be mapped (%s), which software GL needs; "
 			"give the render node of the GPU it belongs to",
-			error);
+			strerror(error));
 		return -ENODEV;
 	}
 	munmap(address, length);
