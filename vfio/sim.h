@@ -61,7 +61,7 @@ int sim_command(struct vgpu *vgpu, const char *command, char *why, size_t why_si
 
 /*
  * Copies what a correct viewer must show: XRGB8888 with X = 0, width*4 stride; exact for the 8-bit
- * RGB formats, and what decoding gives for the others (YUV: BT.601, limited range, a colour for two
+ * RGB formats, and what decoding gives for the others (YUV: BT.709, limited range, a colour for two
  * pixels). Pause the painter first. -ENODATA where there is nothing to show (blank, gone, C8);
  * -ENOBUFS where size (bytes) is too small; width and height are set in both cases.
  */

@@ -75,12 +75,12 @@ static uint8_t clamp(int value)
 	return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
 }
 
-/* BT.601, limited range, in 1/256. */
+/* BT.709, limited range, in 1/256: what the renderer takes packed YUV for. */
 static uint8_t luma(uint32_t pixel)
 {
 	int r = pixel >> 16 & 255, g = pixel >> 8 & 255, b = pixel & 255;
 
-	return clamp((66 * r + 129 * g + 25 * b + 128) / 256 + 16);
+	return clamp((47 * r + 157 * g + 16 * b + 128) / 256 + 16);
 }
 
 static void chroma(uint32_t first, uint32_t second, uint8_t *u, uint8_t *v)
@@ -90,16 +90,16 @@ static void chroma(uint32_t first, uint32_t second, uint8_t *u, uint8_t *v)
 	int b = (int)(first & 255) + (int)(second & 255);
 
 	/* The offset comes first, so that the division never sees a negative number. */
-	*u = clamp((-38 * r - 74 * g + 112 * b + 256 + 128 * 512) / 512);
-	*v = clamp((112 * r - 94 * g - 18 * b + 256 + 128 * 512) / 512);
+	*u = clamp((-26 * r - 86 * g + 112 * b + 256 + 128 * 512) / 512);
+	*v = clamp((112 * r - 102 * g - 10 * b + 256 + 128 * 512) / 512);
 }
 
 static uint32_t from_yuv(uint8_t y, uint8_t u, uint8_t v)
 {
 	int c = 298 * (y - 16) + 128, d = u - 128, e = v - 128;
-	uint8_t r = clamp((c + 409 * e) / 256);
-	uint8_t g = clamp((c - 100 * d - 208 * e) / 256);
-	uint8_t b = clamp((c + 516 * d) / 256);
+	uint8_t r = clamp((c + 459 * e) / 256);
+	uint8_t g = clamp((c - 55 * d - 136 * e) / 256);
+	uint8_t b = clamp((c + 541 * d) / 256);
 
 	return (uint32_t)r << 16 | (uint32_t)g << 8 | b;
 }

@@ -144,7 +144,7 @@ struct sim *sim_from_vgpu(struct vgpu *vgpu);
 /* sim_format.c: converts from and to XRGB8888 with X = 0. */
 const struct sim_format *sim_format_by_name(const char *name);
 void sim_format_write(const struct sim_mode *mode, uint8_t *to, const uint32_t *from, size_t pitch);
-/* One line. YUV as BT.601, limited range, each colour for both of its pixels. */
+/* One line. YUV as BT.709, limited range, each colour for both of its pixels. */
 void sim_format_read_line(const struct sim_mode *mode, uint32_t *to, const uint8_t *from);
 /* Fills in stride (0: a fitting one) and size. -EINVAL with why. */
 int sim_mode_complete(struct sim_mode *mode, char *why, size_t why_size);
