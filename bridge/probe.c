@@ -2,17 +2,17 @@
 #include "bridge/verbs.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include <xf86drm.h>
 
 #include "bridge/buffers.h"
 #include "bridge/log.h"
 #include "bridge/options.h"
 #include "bridge/source.h"
+#include "render/format.h"
 #include "vfio/vgpu.h"
 
 /* A mode set may be under way: mbochs answers the first query of each mode with an error. */
@@ -21,31 +21,43 @@
 
 static void print_format(uint32_t format)
 {
-	char *name = drmGetFormatName(format);
-	char fourcc[5] = {0};
+	char name[64];
 
-	for (int i = 0; i < 4; i++) {
-		char c = (char)(format >> (8 * i));
-
-		fourcc[i] = c >= ' ' && c <= '~' ? c : '?';
-	}
-	printf("%s (%s)", name ? name : "unknown format", fourcc);
-	free(name);
+	printf("%s", format_name(format, name, sizeof(name)));
 }
 
 static void print_modifier(uint64_t modifier)
 {
-	char *name = drmGetFormatModifierName(modifier);
-	char *vendor = drmGetFormatModifierVendor(modifier);
+	char name[64];
 
-	if (modifier == 0 || !vendor) {
-		printf("%s", name ? name : "unknown modifier");
+	printf("%s", format_modifier_name(modifier, name, sizeof(name)));
+}
+
+/* Which of the machine's GPUs would import: the one behind the device, else what there is. */
+static void print_render_nodes(const char *node)
+{
+	drmDevice *devices[16];
+	int count = drmGetDevices2(0, devices, 16);
+	bool any = false;
+
+	printf("render node  ");
+	if (node) {
+		printf("%s%s\n", node,
+			access(node, R_OK | W_OK) < 0 ? " (you may not open it)" : "");
 	} else {
-		printf("%s %s", vendor, name ? name : "unknown modifier");
+		printf("none known for this device");
+		for (int i = 0; i < count; i++) {
+			if (devices[i]->available_nodes & 1 << DRM_NODE_RENDER) {
+				printf("%s %s", any ? "," : "; --render-node could name",
+					devices[i]->nodes[DRM_NODE_RENDER]);
+				any = true;
+			}
+		}
+		printf("%s\n", any ? "" : ", and this machine has none: GL would run in software");
 	}
-	printf(" (0x%" PRIx64 ")", modifier);
-	free(name);
-	free(vendor);
+	if (count > 0) {
+		drmFreeDevices(devices, count);
+	}
 }
 
 static void print_info(const struct vgpu_info *info)
@@ -68,8 +80,6 @@ static void print_info(const struct vgpu_info *info)
 	} else {
 		printf("EDID region  no (the guest's resolution can't be asked for)\n");
 	}
-	printf("render node  %s\n",
-		info->render_node[0] ? info->render_node : "none known for this device");
 }
 
 static enum vgpu_answer ask(struct vgpu *vgpu, enum plane_type type, struct vgpu_query *query)
@@ -184,6 +194,7 @@ int probe(const struct options *options)
 	bool shown = off;
 
 	print_info(info);
+	print_render_nodes(node);
 	print_plane("primary", answer, &query);
 	if (answer == VGPU_PICTURE) {
 		struct plane plane = query.plane;
