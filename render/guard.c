@@ -25,7 +25,6 @@ static struct {
 	atomic_uint_fast64_t faults;
 	uintptr_t page;
 	struct sigaction previous;
-	int error; /* of the installation */
 } guard;
 
 static bool is_ours(uintptr_t address)
@@ -85,26 +84,29 @@ static void on_sigbus(int signal_number, siginfo_t *info, void *context)
 	errno = saved;
 }
 
-static void install(void)
+int guard_install(void)
 {
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	struct sigaction action = {
 		.sa_sigaction = on_sigbus,
 		.sa_flags = SA_SIGINFO | SA_ONSTACK,
 	};
+	struct sigaction now;
+	int ret = 0;
 
-	guard.page = (uintptr_t)sysconf(_SC_PAGESIZE);
 	sigemptyset(&action.sa_mask);
-	if (sigaction(SIGBUS, NULL, &guard.previous) < 0 || sigaction(SIGBUS, &action, NULL) < 0) {
-		guard.error = -errno;
+	pthread_mutex_lock(&lock);
+	if (sigaction(SIGBUS, NULL, &now) < 0) {
+		ret = -errno;
+	} else if (!(now.sa_flags & SA_SIGINFO) || now.sa_sigaction != on_sigbus) {
+		guard.previous = now;
+		guard.page = (uintptr_t)sysconf(_SC_PAGESIZE);
+		if (sigaction(SIGBUS, &action, NULL) < 0) {
+			ret = -errno;
+		}
 	}
-}
-
-int guard_install(void)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	pthread_once(&once, install);
-	return guard.error;
+	pthread_mutex_unlock(&lock);
+	return ret;
 }
 
 int guard_add(const void *address, size_t length)

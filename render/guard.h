@@ -19,7 +19,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Takes SIGBUS once for the whole process; more calls do nothing. 0 or -errno. */
+/*
+ * Takes SIGBUS for the whole process. More calls do nothing, unless somebody else took it meanwhile:
+ * then it is taken back, with theirs as the one to pass on to. 0 or -errno.
+ */
 int guard_install(void);
 
 /*
