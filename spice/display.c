@@ -436,10 +436,14 @@ static int flush_resources(QXLInstance *qxl)
 	return 0;
 }
 
-/* Only monitors configs are sent with a cookie: the memory that they were read from. */
+/* A monitors config's cookie is the memory that it was read from. */
 static void async_complete(QXLInstance *qxl, uint64_t cookie)
 {
-	g_free((void *)(uintptr_t)cookie);
+	if (cookie == MODE_COOKIE) {
+		mode_destroyed(sink_of_qxl(qxl));
+	} else {
+		g_free((void *)(uintptr_t)cookie);
+	}
 }
 
 static void update_area_complete(

@@ -13,6 +13,7 @@
 #include <glib.h>
 #include <pthread.h>
 #include <spice.h>
+#include <sys/queue.h>
 #include <sys/types.h>
 
 #include "spice/sink.h"
@@ -34,6 +35,9 @@ void loop_fill_core(SpiceCoreInterface *core);
  */
 struct spice_sink *loop_enter(struct spice_sink *sink);
 void loop_leave(struct spice_sink *sink, struct spice_sink *before);
+
+/* Watches and timers that the library has left behind. */
+void loop_forget(struct spice_sink *sink);
 
 /* watchdog.c: shuts sockets when the main thread is stuck in the library. */
 
@@ -65,6 +69,7 @@ struct sockets {
 };
 
 void sockets_init(struct sockets *sockets);
+/* After the library is gone: closes what it has left open too. */
 void sockets_finish(struct sockets *sockets);
 /* Notes a socket before the library gets it. The fd stays the caller's. 0 or -errno. */
 int sockets_add(struct sockets *sockets, int fd);
@@ -119,20 +124,29 @@ void display_wakeup(struct spice_sink *sink);
 
 /* mode.c: the primary surface and its changes. [main] */
 
+#define MODE_COOKIE 1 /* of the one call whose cookie is no pointer */
+
+enum mode_stage { MODE_STEADY, MODE_DRAINING, MODE_DESTROYING };
+
 struct mode {
 	GSource *source;
 	void *shadow; /* what the library draws the picture into, for new viewers */
 	size_t shadow_size;
-	bool draining; /* the pipes, before a switch */
-	bool shut; /* sockets were shut to get on */
 	bool wipe; /* nobody watches: forget the picture */
+
+	enum mode_stage stage;
+	uint32_t width, height; /* of next_shadow */
+	void *next_shadow;
+	atomic_bool destroyed; /* [worker] the old surface is gone */
+	bool shut; /* sockets were shut to get on */
 	int64_t since, moved_at, shut_at; /* us */
-	uint64_t moved; /* changes while viewers read */
+	uint64_t moved;
 };
 
 int mode_init(struct spice_sink *sink, char *why, size_t why_size);
 /* After the library is gone: it may draw into the shadow until then. */
 void mode_finish(struct spice_sink *sink);
+void mode_destroyed(struct spice_sink *sink); /* [worker] */
 /* The last viewer has gone, or one came. */
 void mode_viewers_changed(struct spice_sink *sink, unsigned count);
 
@@ -189,6 +203,8 @@ struct spice_sink {
 	QXLInstance qxl;
 	bool qxl_added;
 	struct agent *agent;
+	LIST_HEAD(, SpiceWatch) watches; /* [main] */
+	LIST_HEAD(, SpiceTimer) timers; /* [main] */
 
 	struct watchdog watchdog;
 	struct sockets sockets;

@@ -75,8 +75,12 @@ void loop_source_free(GSource *source)
 	g_source_unref(source);
 }
 
-/* The library's opaque handles; their names are its own. */
+/*
+ * The library's opaque handles; their names are its own. The sink lists them, because the library
+ * leaves some behind at its end: those of connections that were not yet anybody's.
+ */
 struct SpiceTimer {
+	LIST_ENTRY(SpiceTimer) link;
 	SpiceTimerFunc func;
 	void *opaque;
 	struct spice_sink *sink;
@@ -84,6 +88,7 @@ struct SpiceTimer {
 };
 
 struct SpiceWatch {
+	LIST_ENTRY(SpiceWatch) link;
 	int fd;
 	SpiceWatchFunc func;
 	void *opaque;
@@ -104,6 +109,7 @@ static SpiceTimer *timer_add(SpiceTimerFunc func, void *opaque)
 	timer->func = func;
 	timer->opaque = opaque;
 	timer->sink = current;
+	LIST_INSERT_HEAD(&current->timers, timer, link);
 	return timer;
 }
 
@@ -135,6 +141,7 @@ static void timer_cancel(SpiceTimer *timer)
 static void timer_remove(SpiceTimer *timer)
 {
 	drop_source(&timer->source);
+	LIST_REMOVE(timer, link);
 	g_free(timer);
 }
 
@@ -184,6 +191,7 @@ static SpiceWatch *watch_add(int fd, int mask, SpiceWatchFunc func, void *opaque
 	watch->func = func;
 	watch->opaque = opaque;
 	watch->sink = current;
+	LIST_INSERT_HEAD(&current->watches, watch, link);
 	watch_update_mask(watch, mask);
 	return watch;
 }
@@ -191,14 +199,23 @@ static SpiceWatch *watch_add(int fd, int mask, SpiceWatchFunc func, void *opaque
 static void watch_remove(SpiceWatch *watch)
 {
 	drop_source(&watch->source);
+	LIST_REMOVE(watch, link);
 	g_free(watch);
+}
+
+void loop_forget(struct spice_sink *sink)
+{
+	while (!LIST_EMPTY(&sink->watches)) {
+		watch_remove(LIST_FIRST(&sink->watches));
+	}
+	while (!LIST_EMPTY(&sink->timers)) {
+		timer_remove(LIST_FIRST(&sink->timers));
+	}
 }
 
 static void channel_event(int event, SpiceChannelEventInfo *info)
 {
-	if (current) {
-		sink_channel_event(current, event, info);
-	}
+	sink_channel_event(current, event, info);
 }
 
 void loop_fill_core(SpiceCoreInterface *core)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #include "spice/impl.h"
@@ -16,33 +15,33 @@
 #define RETRY_MS 1000 /* after memory lacked */
 #define WIPE_STEP_MS 10
 
-static int create_primary(struct spice_sink *sink, uint32_t width, uint32_t height)
+static void *allocate_shadow(uint32_t width, uint32_t height)
+{
+	/* Fresh pages: black, and no memory until something is drawn. */
+	void *shadow = mmap(NULL, (size_t)width * height * 4, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return shadow == MAP_FAILED ? NULL : shadow;
+}
+
+static void create_primary(struct spice_sink *sink, void *shadow, uint32_t width, uint32_t height)
 {
 	struct mode *mode = &sink->mode;
-	size_t size = (size_t)width * height * 4;
-	struct spice_sink *before;
 	QXLMonitorsConfig *config;
-	void *shadow;
+	struct spice_sink *before;
 
-	/* Fresh pages: black, and no memory until something is drawn. */
-	shadow = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (shadow == MAP_FAILED) {
-		return -errno;
-	}
 	config = g_malloc0(sizeof(*config) + sizeof(config->heads[0]));
 	config->count = 1;
 	config->max_allowed = 1;
 	config->heads[0].width = width;
 	config->heads[0].height = height;
-
-	before = loop_enter(sink);
 	if (mode->shadow) {
-		spice_qxl_destroy_primary_surface(&sink->qxl, 0);
 		munmap(mode->shadow, mode->shadow_size);
 	}
 	mode->shadow = shadow;
-	mode->shadow_size = size;
+	mode->shadow_size = (size_t)width * height * 4;
+
+	before = loop_enter(sink);
 	spice_qxl_create_primary_surface(&sink->qxl, 0,
 		&(QXLDevSurfaceCreate){
 			.width = width,
@@ -57,35 +56,45 @@ static int create_primary(struct spice_sink *sink, uint32_t width, uint32_t heig
 	spice_qxl_monitors_config_async(
 		&sink->qxl, (uintptr_t)config, 0, (uint64_t)(uintptr_t)config);
 	loop_leave(sink, before);
-	return 0;
 }
 
-static void switch_mode(struct spice_sink *sink)
+/* What viewers have read and the library has sent; it changes while they move. */
+static uint64_t movement(struct spice_sink *sink)
 {
-	struct display *d = &sink->display;
-	uint32_t width, height;
+	uint64_t released;
 
-	pthread_mutex_lock(&d->lock);
-	width = d->wanted_width;
-	height = d->wanted_height;
-	pthread_mutex_unlock(&d->lock);
+	pthread_mutex_lock(&sink->display.lock);
+	released = sink->display.released;
+	pthread_mutex_unlock(&sink->display.lock);
+	return (released << 32) + sockets_waiting(&sink->sockets);
+}
 
-	if (create_primary(sink, width, height) < 0) {
-		loop_source_in(sink->mode.source, RETRY_MS);
-		return;
+static void enter_stage(struct spice_sink *sink, enum mode_stage stage)
+{
+	struct mode *mode = &sink->mode;
+
+	mode->stage = stage;
+	mode->since = mode->moved_at = g_get_monotonic_time();
+}
+
+/* True when there is no sense in waiting any longer; shuts viewers that stand still. */
+static bool impatient(struct spice_sink *sink)
+{
+	struct mode *mode = &sink->mode;
+	int64_t now = g_get_monotonic_time();
+	uint64_t moved = movement(sink);
+
+	if (moved != mode->moved) {
+		mode->moved = moved;
+		mode->moved_at = now;
 	}
-	atomic_fetch_add(&sink->counters.mode_switches, 1);
-	pthread_mutex_lock(&d->lock);
-	d->width = width;
-	d->height = height;
-	d->fenced = d->tick; /* that fence went with the queue */
-	d->switching = false;
-	pthread_mutex_unlock(&d->lock);
-	sink->mode.draining = false;
-	/* The shadow is blank now, whatever was promised to viewers before. */
-	atomic_fetch_add(&sink->generation, 1);
-	pointer_reset(sink);
-	display_check_ready(sink);
+	if (!mode->shut &&
+		(now - mode->moved_at > DRAIN_STILL_US || now - mode->since > DRAIN_MAX_US)) {
+		atomic_fetch_add(&sink->counters.viewers_shut, sockets_shut(&sink->sockets));
+		mode->shut = true;
+		mode->shut_at = now;
+	}
+	return mode->shut && now - mode->shut_at > SHUT_MAX_US;
 }
 
 /* Is all that was handed over sent, or at least nothing left that a wait could help? */
@@ -97,45 +106,92 @@ static bool drained(struct spice_sink *sink)
 	if (!atomic_load(&sink->viewers)) {
 		return true;
 	}
+	if (!d->gate_on_release) {
+		return !sockets_waiting(&sink->sockets);
+	}
 	pthread_mutex_lock(&d->lock);
-	empty = d->gate_on_release ? !d->live[0] && !d->live[1] : true;
+	empty = !d->live[0] && !d->live[1];
 	pthread_mutex_unlock(&d->lock);
-	return empty && (d->gate_on_release || !sockets_waiting(&sink->sockets));
+	return empty;
 }
 
-static void drain(struct spice_sink *sink)
+/*
+ * The old surface goes by the asynchronous way: the worker may wait there for a viewer, which is then
+ * seen here as no movement. (Of the two calls for it this one does not touch the mouse mode, which
+ * the other would do on the worker's thread.)
+ */
+static void destroy_primary(struct spice_sink *sink)
 {
 	struct mode *mode = &sink->mode;
-	int64_t now = g_get_monotonic_time();
-	uint64_t moved;
+	struct spice_sink *before;
 
-	if (!mode->draining) {
-		display_drop_queue(sink);
-		mode->draining = true;
-		mode->shut = false;
-		mode->since = mode->moved_at = now;
-	}
-	if (drained(sink)) {
-		switch_mode(sink);
-		return;
-	}
 	pthread_mutex_lock(&sink->display.lock);
-	moved = sink->display.released << 32;
+	mode->width = sink->display.wanted_width;
+	mode->height = sink->display.wanted_height;
 	pthread_mutex_unlock(&sink->display.lock);
-	moved += sockets_waiting(&sink->sockets);
-	if (moved != mode->moved) {
-		mode->moved = moved;
-		mode->moved_at = now;
-	}
-	if (!mode->shut &&
-		(now - mode->moved_at > DRAIN_STILL_US || now - mode->since > DRAIN_MAX_US)) {
-		atomic_fetch_add(&sink->counters.viewers_shut, sockets_shut(&sink->sockets));
-		mode->shut = true;
-		mode->shut_at = now;
-	}
-	if (mode->shut && now - mode->shut_at > SHUT_MAX_US) {
-		switch_mode(sink); /* under the watchdog's eyes */
+	mode->next_shadow = allocate_shadow(mode->width, mode->height);
+	if (!mode->next_shadow) {
+		loop_source_in(mode->source, RETRY_MS);
 		return;
+	}
+	atomic_store(&mode->destroyed, false);
+	enter_stage(sink, MODE_DESTROYING);
+	before = loop_enter(sink);
+	spice_qxl_destroy_surfaces_async(&sink->qxl, MODE_COOKIE);
+	loop_leave(sink, before);
+	loop_source_in(mode->source, DRAIN_STEP_MS);
+}
+
+void mode_destroyed(struct spice_sink *sink)
+{
+	atomic_store(&sink->mode.destroyed, true);
+	loop_source_in(sink->mode.source, 0);
+}
+
+static void finish_switch(struct spice_sink *sink)
+{
+	struct mode *mode = &sink->mode;
+	struct display *d = &sink->display;
+
+	create_primary(sink, mode->next_shadow, mode->width, mode->height);
+	mode->next_shadow = NULL;
+	mode->stage = MODE_STEADY;
+	atomic_fetch_add(&sink->counters.mode_switches, 1);
+	pthread_mutex_lock(&d->lock);
+	d->width = mode->width;
+	d->height = mode->height;
+	d->fenced = d->tick; /* that fence went with the queue */
+	d->switching = false;
+	pthread_mutex_unlock(&d->lock);
+	/* The shadow is blank now, whatever was sent to viewers before. */
+	atomic_fetch_add(&sink->generation, 1);
+	pointer_reset(sink);
+	display_check_ready(sink);
+}
+
+static void step_switch(struct spice_sink *sink)
+{
+	struct mode *mode = &sink->mode;
+
+	switch (mode->stage) {
+	case MODE_STEADY:
+		display_drop_queue(sink);
+		mode->shut = false;
+		enter_stage(sink, MODE_DRAINING);
+		/* fall through */
+	case MODE_DRAINING:
+		if (drained(sink) || impatient(sink)) {
+			destroy_primary(sink);
+			return;
+		}
+		break;
+	case MODE_DESTROYING:
+		if (atomic_load(&mode->destroyed)) {
+			finish_switch(sink);
+			return;
+		}
+		impatient(sink);
+		break;
 	}
 	loop_source_in(mode->source, DRAIN_STEP_MS);
 }
@@ -168,7 +224,7 @@ static void mode_work(struct spice_sink *sink)
 	switching = sink->display.switching;
 	pthread_mutex_unlock(&sink->display.lock);
 	if (switching) {
-		drain(sink);
+		step_switch(sink);
 	} else if (sink->mode.wipe) {
 		wipe(sink);
 	}
@@ -185,15 +241,15 @@ void mode_viewers_changed(struct spice_sink *sink, unsigned count)
 int mode_init(struct spice_sink *sink, char *why, size_t why_size)
 {
 	struct display *d = &sink->display;
-	int ret;
+	void *shadow = allocate_shadow(FIRST_WIDTH, FIRST_HEIGHT);
 
 	sink->mode.source = loop_source_new(mode_work, sink);
-	ret = create_primary(sink, FIRST_WIDTH, FIRST_HEIGHT);
-	if (ret < 0) {
-		snprintf(why, why_size, "no memory for a display of %ux%u: %s", FIRST_WIDTH,
-			FIRST_HEIGHT, strerror(-ret));
-		return ret;
+	if (!shadow) {
+		snprintf(why, why_size, "no memory for a display of %ux%u: free some", FIRST_WIDTH,
+			FIRST_HEIGHT);
+		return -ENOMEM;
 	}
+	create_primary(sink, shadow, FIRST_WIDTH, FIRST_HEIGHT);
 	d->width = FIRST_WIDTH;
 	d->height = FIRST_HEIGHT;
 	pointer_reset(sink);
@@ -205,5 +261,8 @@ void mode_finish(struct spice_sink *sink)
 	loop_source_free(sink->mode.source);
 	if (sink->mode.shadow) {
 		munmap(sink->mode.shadow, sink->mode.shadow_size);
+	}
+	if (sink->mode.next_shadow) {
+		munmap(sink->mode.next_shadow, (size_t)sink->mode.width * sink->mode.height * 4);
 	}
 }

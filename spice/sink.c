@@ -225,6 +225,7 @@ void spice_sink_destroy(struct spice_sink *sink)
 		}
 		spice_server_destroy(sink->server);
 		loop_leave(sink, before);
+		loop_forget(sink);
 	}
 	watchdog_finish(sink);
 	loop_source_free(sink->sweep);

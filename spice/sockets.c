@@ -41,6 +41,14 @@ void sockets_init(struct sockets *sockets)
 	pthread_mutex_init(&sockets->lock, NULL);
 }
 
+/* Does the library's number still mean the connection that it got? */
+static bool still_open(const struct viewer_socket *s)
+{
+	struct stat st;
+
+	return fstat(s->fd, &st) == 0 && S_ISSOCK(st.st_mode) && st.st_ino == s->inode;
+}
+
 static void forget(struct viewer_socket *s)
 {
 	close(s->duplicate);
@@ -53,6 +61,9 @@ void sockets_finish(struct sockets *sockets)
 		struct viewer_socket *s = sockets->list;
 
 		sockets->list = s->next;
+		if (still_open(s)) {
+			close(s->fd);
+		}
 		forget(s);
 	}
 	pthread_mutex_destroy(&sockets->lock);
@@ -111,9 +122,8 @@ bool sockets_sweep(struct sockets *sockets)
 	link = &sockets->list;
 	while (*link) {
 		struct viewer_socket *s = *link;
-		struct stat st;
 
-		if (fstat(s->fd, &st) == 0 && st.st_ino == s->inode && S_ISSOCK(st.st_mode)) {
+		if (still_open(s)) {
 			link = &s->next;
 			continue;
 		}

@@ -23,6 +23,8 @@
 
 #define ANSWER_MS 20000
 
+static struct bed *begun;
+
 static void on_ready(void *data)
 {
 	struct bed *bed = data;
@@ -109,6 +111,7 @@ void bed_begin(struct bed *bed, bool tcp, enum spice_compression compression, co
 	char why[256] = "";
 
 	memset(bed, 0, sizeof(*bed));
+	begun = bed;
 	bed->tcp = tcp;
 	strcpy(bed->folder, "/tmp/spice-bed-XXXXXX");
 	assert_non_null(mkdtemp(bed->folder));
@@ -133,8 +136,10 @@ void bed_end(struct bed *bed)
 {
 	char path[128];
 
-	g_source_remove(bed->accept);
-	g_source_remove(bed->tick);
+	begun = NULL;
+	g_clear_handle_id(&bed->accept, g_source_remove);
+	g_clear_handle_id(&bed->tick, g_source_remove);
+	g_clear_handle_id(&bed->timer, g_source_remove);
 	spice_sink_destroy(bed->sink);
 	close(bed->listener);
 	frame_pool_destroy(bed->pool);
@@ -146,27 +151,30 @@ void bed_end(struct bed *bed)
 	rmdir(bed->folder);
 }
 
+int bed_teardown(void **state)
+{
+	if (begun) {
+		bed_end(begun);
+	}
+	return 0;
+}
+
 static gboolean on_timeout(gpointer data)
 {
-	*(bool *)data = true;
+	((struct bed *)data)->timer = 0;
 	return G_SOURCE_REMOVE;
 }
 
 bool bed_run(struct bed *bed, unsigned ms, bool (*done)(struct bed *bed, void *data), void *data)
 {
-	bool over = false;
-	guint timer;
-
 	if (done && done(bed, data)) {
 		return true;
 	}
-	timer = g_timeout_add(ms, on_timeout, &over);
-	while (!over) {
+	bed->timer = g_timeout_add(ms, on_timeout, bed);
+	while (bed->timer) {
 		g_main_context_iteration(NULL, TRUE);
 		if (done && done(bed, data)) {
-			if (!over) {
-				g_source_remove(timer);
-			}
+			g_clear_handle_id(&bed->timer, g_source_remove);
 			return true;
 		}
 	}

@@ -32,6 +32,8 @@ struct bed {
 	atomic_uint readies;
 	uint32_t resize_width, resize_height;
 	unsigned viewers;
+	bool begun;
+	guint timer;
 };
 
 struct viewer {
@@ -44,6 +46,8 @@ struct viewer {
 
 void bed_begin(struct bed *bed, bool tcp, enum spice_compression compression, const char *password);
 void bed_end(struct bed *bed);
+/* As cmocka's teardown: ends the bed of a test that failed. Beds and viewers must be static. */
+int bed_teardown(void **state);
 
 /* Runs the main loop for ms milliseconds, or until done() says so; false when the time is over. */
 bool bed_run(struct bed *bed, unsigned ms, bool (*done)(struct bed *bed, void *data), void *data);

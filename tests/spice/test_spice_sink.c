@@ -25,8 +25,8 @@ static const pixman_box32_t scattered[] = {
 
 static void test_pixels(bool tcp, enum spice_compression compression)
 {
-	struct viewer viewer;
-	struct bed bed;
+	static struct viewer viewer;
+	static struct bed bed;
 
 	bed_begin(&bed, tcp, compression, NULL);
 	viewer_begin(&viewer, &bed, NULL);
@@ -97,8 +97,8 @@ static void test_sizes(void **state)
 {
 	static const uint32_t sizes[][2] = {
 		{800, 600}, {64, 64}, {1366, 768}, {801, 601}, {640, 480}};
-	struct viewer viewer;
-	struct bed bed;
+	static struct viewer viewer;
+	static struct bed bed;
 
 	bed_begin(&bed, true, SPICE_COMPRESSION_AUTO, NULL);
 	viewer_begin(&viewer, &bed, NULL);
@@ -128,8 +128,8 @@ static void test_password(void **state)
 	const struct spice_sink_events none = {0};
 	struct spice_sink_options options = {.events = &none};
 	char text[62], why[256] = "";
-	struct viewer viewer;
-	struct bed bed;
+	static struct viewer viewer;
+	static struct bed bed;
 
 	memset(text, 'x', 61);
 	text[61] = 0;
@@ -164,8 +164,8 @@ static bool is_released(struct bed *bed, void *data)
 /* A viewer that comes after another has left sees black, never the old picture. */
 static void test_late_viewer(void **state)
 {
-	struct viewer viewer;
-	struct bed bed;
+	static struct viewer viewer;
+	static struct bed bed;
 
 	bed_begin(&bed, false, SPICE_COMPRESSION_AUTO, NULL);
 	viewer_begin(&viewer, &bed, NULL);
@@ -189,7 +189,7 @@ static void test_late_viewer(void **state)
 	bed_give(&bed, NULL, 0);
 	viewer_ask(&viewer, "compare %s 10000", bed_save(&bed));
 	{
-		struct viewer second;
+		static struct viewer second;
 
 		viewer_begin(&second, &bed, NULL);
 		viewer_ask(&second, "wait-size 320 240 10000");
@@ -222,12 +222,12 @@ static bool fds_are(struct bed *bed, void *data)
 static void test_ten_viewers(void **state)
 {
 	unsigned fds;
-	struct bed bed;
+	static struct bed bed;
 
 	bed_begin(&bed, true, SPICE_COMPRESSION_AUTO, NULL);
 	fds = count_fds();
 	for (int i = 0; i < 10; i++) {
-		struct viewer viewer;
+		static struct viewer viewer;
 
 		viewer_begin(&viewer, &bed, NULL);
 		viewer_ask(&viewer, "wait-connected 10000");
@@ -258,9 +258,9 @@ static void test_idle_is_silent(void **state)
 		.y = 5,
 		.pixels = pixels,
 	};
-	struct viewer viewer;
+	static struct viewer viewer;
 	char before[512];
-	struct bed bed;
+	static struct bed bed;
 
 	memset(pixels, 0xff, sizeof(pixels));
 	bed_begin(&bed, true, SPICE_COMPRESSION_AUTO, NULL);
@@ -290,8 +290,8 @@ static void test_idle_is_silent(void **state)
 
 static void test_resize_request(void **state)
 {
-	struct viewer viewer;
-	struct bed bed;
+	static struct viewer viewer;
+	static struct bed bed;
 
 	bed_begin(&bed, true, SPICE_COMPRESSION_AUTO, NULL);
 	viewer_begin(&viewer, &bed, NULL);
@@ -308,28 +308,180 @@ static void test_resize_request(void **state)
 	bed_end(&bed);
 }
 
-int main(void)
+/* What a viewer of SPICE makes of premultiplied ARGB: RGBA with the colour as it was. */
+static void check_shape(struct viewer *viewer, const struct cursor *cursor)
+{
+	size_t n = (size_t)cursor->width * cursor->height;
+	char *path = g_strdup_printf("%s/raw", viewer->bed->folder);
+	guchar *rgba;
+	gsize size;
+
+	viewer_ask(viewer, "cursor-dump %s", path);
+	assert_true(g_file_get_contents(path, (gchar **)&rgba, &size, NULL));
+	assert_int_equal(size, n * 4);
+	for (size_t i = 0; i < n; i++) {
+		uint32_t p = cursor->pixels[i], alpha = p >> 24;
+
+		assert_int_equal(rgba[i * 4 + 3], alpha);
+		for (int c = 0; c < 3; c++) {
+			unsigned v = p >> (16 - 8 * c) & 255;
+			unsigned want = alpha ? (v * 255 * 2 + alpha) / (alpha * 2) : 0;
+
+			assert_int_equal(rgba[i * 4 + c], MIN(want, 255));
+		}
+	}
+	g_free(rgba);
+	g_free(path);
+}
+
+struct expected {
+	struct viewer *viewer;
+	long visible, x, y, sets;
+};
+
+/* The cursor travels on a channel of its own: wait for it. */
+static void wait_cursor(struct viewer *viewer, struct expected want)
+{
+	for (int i = 0; i < 200; i++) {
+		viewer_ask(viewer, "cursor");
+		if (viewer_value(viewer, "visible") == want.visible &&
+			(!want.visible ||
+				(viewer_value(viewer, "x") == want.x &&
+					viewer_value(viewer, "y") == want.y)) &&
+			viewer_value(viewer, "sets") >= want.sets) {
+			return;
+		}
+		bed_run(viewer->bed, 20, NULL, NULL);
+	}
+	fail_msg("wanted visible=%ld x=%ld y=%ld sets=%ld, have %s", want.visible, want.x, want.y,
+		want.sets, viewer->line);
+}
+
+static void test_cursor(void **state)
+{
+	static struct viewer viewer, late;
+	static struct bed bed;
+	static uint32_t pixels[24 * 32];
+	struct cursor cursor = {
+		.visible = true,
+		.serial = 0,
+		.x = 100,
+		.y = 50,
+		.width = 24,
+		.height = 32,
+		.hot_x = 3,
+		.hot_y = 7,
+		.pixels = pixels,
+	};
+	uint64_t dropped;
+
+	for (uint32_t i = 0; i < 24 * 32; i++) {
+		uint32_t a = i % 256, r = i * 7 % (a + 1), g = i * 11 % (a + 1), b = a;
+
+		pixels[i] = a << 24 | r << 16 | g << 8 | b;
+	}
+	bed_begin(&bed, true, SPICE_COMPRESSION_AUTO, NULL);
+	viewer_begin(&viewer, &bed, NULL);
+	viewer_ask(&viewer, "wait-connected 10000");
+	bed_picture(&bed, 320, 240, 1);
+	bed_give(&bed, NULL, 0);
+	viewer_ask(&viewer, "compare %s 10000", bed_save(&bed));
+	wait_cursor(&viewer, (struct expected){.visible = 0, .sets = 0});
+
+	spice_sink_set_cursor(bed.sink, &cursor);
+	wait_cursor(&viewer, (struct expected){.visible = 1, .x = 103, .y = 57, .sets = 1});
+	assert_int_equal(viewer_value(&viewer, "hot_x"), 3);
+	assert_int_equal(viewer_value(&viewer, "hot_y"), 7);
+	check_shape(&viewer, &cursor);
+
+	/* Only the place: no shape is sent. */
+	cursor.x = -10;
+	cursor.y = -20;
+	spice_sink_set_cursor(bed.sink, &cursor);
+	wait_cursor(&viewer, (struct expected){.visible = 1, .x = -7, .y = -13, .sets = 1});
+	assert_int_equal(viewer_value(&viewer, "sets"), 1);
+
+	/* Many at once: the newest wins, the others are counted. */
+	dropped = atomic_load(&spice_sink_counters(bed.sink)->cursor_dropped);
+	for (int i = 0; i < 1000; i++) {
+		cursor.x = i;
+		spice_sink_set_cursor(bed.sink, &cursor);
+	}
+	wait_cursor(&viewer, (struct expected){.visible = 1, .x = 1002, .y = -13, .sets = 1});
+	assert_true(atomic_load(&spice_sink_counters(bed.sink)->cursor_dropped) > dropped);
+
+	/* Hidden and back: from the viewer's cache. */
+	cursor.visible = false;
+	spice_sink_set_cursor(bed.sink, &cursor);
+	wait_cursor(&viewer, (struct expected){.visible = 0, .sets = 1});
+	cursor.visible = true;
+	cursor.x = 5;
+	spice_sink_set_cursor(bed.sink, &cursor);
+	wait_cursor(&viewer, (struct expected){.visible = 1, .x = 8, .y = -13, .sets = 2});
+	spice_sink_set_cursor(bed.sink, NULL);
+	wait_cursor(&viewer, (struct expected){.visible = 0, .sets = 2});
+	spice_sink_set_cursor(bed.sink, &cursor);
+	wait_cursor(&viewer, (struct expected){.visible = 1, .x = 8, .y = -13, .sets = 3});
+	assert_true(viewer_value(&viewer, "cached") >= 2);
+
+	/* Another shape, and one that survives a mode change. */
+	cursor.serial++;
+	pixels[0] = 0x80800000;
+	spice_sink_set_cursor(bed.sink, &cursor);
+	wait_cursor(&viewer, (struct expected){.visible = 1, .x = 8, .y = -13, .sets = 4});
+	check_shape(&viewer, &cursor);
+	bed_picture(&bed, 400, 300, 2);
+	bed_give(&bed, NULL, 0);
+	viewer_ask(&viewer, "wait-size 400 300 10000");
+	wait_cursor(&viewer, (struct expected){.visible = 1, .x = 8, .y = -13, .sets = 5});
+	check_shape(&viewer, &cursor);
+
+	/* One that comes later has it, with its place, but not before there is a picture. */
+	viewer_end(&viewer);
+	assert_true(bed_run(&bed, 5000, has_left, NULL));
+	viewer_begin(&late, &bed, NULL);
+	viewer_ask(&late, "wait-size 400 300 10000");
+	wait_cursor(&late, (struct expected){.visible = 0, .sets = 0});
+	bed_give(&bed, NULL, 0);
+	wait_cursor(&late, (struct expected){.visible = 1, .x = 8, .y = -13, .sets = 1});
+	check_shape(&late, &cursor);
+	viewer_end(&late);
+
+	/* Nonsense is no cursor. */
+	cursor.width = 257;
+	spice_sink_set_cursor(bed.sink, &cursor);
+	cursor.width = 24;
+	cursor.hot_x = 24;
+	spice_sink_set_cursor(bed.sink, &cursor);
+	bed_end(&bed);
+}
+
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pixels_unix),
-		cmocka_unit_test(test_pixels_tcp_auto),
-		cmocka_unit_test(test_pixels_off),
-		cmocka_unit_test(test_pixels_lz4),
-		cmocka_unit_test(test_pixels_quic),
-		cmocka_unit_test(test_pixels_glz),
-		cmocka_unit_test(test_pixels_auto_lz),
-		cmocka_unit_test(test_pixels_auto_glz),
-		cmocka_unit_test(test_sizes),
-		cmocka_unit_test(test_password),
-		cmocka_unit_test(test_late_viewer),
-		cmocka_unit_test(test_ten_viewers),
-		cmocka_unit_test(test_idle_is_silent),
-		cmocka_unit_test(test_resize_request),
+		cmocka_unit_test_teardown(test_pixels_unix, bed_teardown),
+		cmocka_unit_test_teardown(test_pixels_tcp_auto, bed_teardown),
+		cmocka_unit_test_teardown(test_pixels_off, bed_teardown),
+		cmocka_unit_test_teardown(test_pixels_lz4, bed_teardown),
+		cmocka_unit_test_teardown(test_pixels_quic, bed_teardown),
+		cmocka_unit_test_teardown(test_pixels_glz, bed_teardown),
+		cmocka_unit_test_teardown(test_pixels_auto_lz, bed_teardown),
+		cmocka_unit_test_teardown(test_pixels_auto_glz, bed_teardown),
+		cmocka_unit_test_teardown(test_sizes, bed_teardown),
+		cmocka_unit_test_teardown(test_password, bed_teardown),
+		cmocka_unit_test_teardown(test_late_viewer, bed_teardown),
+		cmocka_unit_test_teardown(test_ten_viewers, bed_teardown),
+		cmocka_unit_test_teardown(test_idle_is_silent, bed_teardown),
+		cmocka_unit_test_teardown(test_cursor, bed_teardown),
+		cmocka_unit_test_teardown(test_resize_request, bed_teardown),
 	};
 
 	if (!getenv("SPICE_PROBE")) {
 		printf("no viewer: spice-client-glib was not found at build time\n");
 		return 77;
+	}
+	if (argc > 1) {
+		cmocka_set_test_filter(argv[1]);
 	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
