@@ -39,68 +39,32 @@
 #include <unistd.h>
 
 #include "vfio/fourcc.h"
-#include "vfio/sim_impl.h"
+#include "vfio/sim_command.h"
 
 #define MAX_COMMAND 4096
 #define MAX_WORDS 20
-#define MAX_COUNT 1000000
 #define MAX_PLACE 1000000 /* pixels from the corner, either way */
 
-struct command {
-	struct sim *sim;
-	int count; /* of words after the name */
-	char **words;
-	char *why; /* of an error, or the answer */
-	size_t why_size;
-};
-
-static const struct {
-	const char *name;
-	size_t offset, size;
-} raw_fields[] = {
-#define FIELD(name, member)                                                      \
-	{                                                                        \
-		name, offsetof(struct vfio_device_gfx_plane_info, member),       \
-			sizeof(((struct vfio_device_gfx_plane_info *)0)->member) \
-	}
-	FIELD("width", width),
-	FIELD("height", height),
-	FIELD("stride", stride),
-	FIELD("size", size),
-	FIELD("format", drm_format),
-	FIELD("modifier", drm_format_mod),
-	FIELD("x", x_pos),
-	FIELD("y", y_pos),
-	FIELD("hotx", x_hot),
-	FIELD("hoty", y_hot),
-	FIELD("id", dmabuf_id),
-	FIELD("region", region_index),
-#undef FIELD
-};
-
-#define RAW_FIELDS (sizeof(raw_fields) / sizeof(raw_fields[0]))
-
-static int refuse(struct command *command, const char *what, const char *expected)
+int sim_refuse(struct sim_call *call, const char *what, const char *expected)
 {
-	snprintf(command->why, command->why_size, "'%s': expected %s", what, expected);
+	snprintf(call->why, call->why_size, "'%s': expected %s", what, expected);
 	return -EINVAL;
 }
 
-static void lock_both(struct sim *sim)
+void sim_lock_both(struct sim *sim)
 {
 	pthread_mutex_lock(&sim->paint);
 	pthread_mutex_lock(&sim->lock);
 }
 
-/* Whatever has changed, the painter may want to know. */
-static void unlock_both(struct sim *sim)
+void sim_unlock_both(struct sim *sim)
 {
 	pthread_cond_signal(&sim->wake);
 	pthread_mutex_unlock(&sim->lock);
 	pthread_mutex_unlock(&sim->paint);
 }
 
-static bool parse_integer(const char *text, long long min, long long max, long long *value)
+bool sim_parse_integer(const char *text, long long min, long long max, long long *value)
 {
 	char *end;
 
@@ -112,7 +76,7 @@ static bool parse_integer(const char *text, long long min, long long max, long l
 	return errno == 0 && *end == '\0' && *value >= min && *value <= max;
 }
 
-static bool parse_unsigned(const char *text, int base, uint64_t max, uint64_t *value)
+bool sim_parse_unsigned(const char *text, int base, uint64_t max, uint64_t *value)
 {
 	char *end;
 
@@ -124,16 +88,16 @@ static bool parse_unsigned(const char *text, int base, uint64_t max, uint64_t *v
 	return errno == 0 && *end == '\0' && *value <= max;
 }
 
-static int need_painter(struct command *command)
+static int need_painter(struct sim_call *call)
 {
-	if (command->sim->outside) {
-		snprintf(command->why, command->why_size, "others paint the file of memory=");
+	if (call->sim->outside) {
+		snprintf(call->why, call->why_size, "others paint the file of memory=");
 		return -EINVAL;
 	}
 	return 0;
 }
 
-static int parse_mode_word(struct command *command, struct sim_mode *mode, const char *word)
+static int parse_mode_word(struct sim_call *call, struct sim_mode *mode, const char *word)
 {
 	const struct sim_format *format = sim_format_by_name(word);
 	uint64_t value;
@@ -142,370 +106,226 @@ static int parse_mode_word(struct command *command, struct sim_mode *mode, const
 		mode->format = format;
 		return 0;
 	}
-	if (strncmp(word, "stride=", 7) == 0 && parse_unsigned(word + 7, 10, UINT32_MAX, &value)) {
+	if (strncmp(word, "stride=", 7) == 0 &&
+		sim_parse_unsigned(word + 7, 10, UINT32_MAX, &value)) {
 		mode->stride = (uint32_t)value;
 		return 0;
 	}
 	if (strncmp(word, "modifier=", 9) == 0 &&
-		parse_unsigned(word + 9, 16, UINT64_MAX, &value)) {
+		sim_parse_unsigned(word + 9, 16, UINT64_MAX, &value)) {
 		mode->modifier = value;
 		return 0;
 	}
-	return refuse(command, word, "a format, stride=BYTES or modifier=HEX");
+	return sim_refuse(call, word, "a format, stride=BYTES or modifier=HEX");
 }
 
-static int do_mode(struct command *command)
+static int do_mode(struct sim_call *call)
 {
-	struct sim *sim = command->sim;
+	struct sim *sim = call->sim;
 	struct sim_mode mode = {.format = sim_format_by_name("XR24")};
 	char rest;
 	int rc;
 
-	if (command->count < 1 ||
-		sscanf(command->words[0], "%6ux%6u%c", &mode.width, &mode.height, &rest) != 2) {
-		return refuse(command, command->count ? command->words[0] : "", "WIDTHxHEIGHT");
+	if (call->count < 1 ||
+		sscanf(call->words[0], "%6ux%6u%c", &mode.width, &mode.height, &rest) != 2) {
+		return sim_refuse(call, call->count ? call->words[0] : "", "WIDTHxHEIGHT");
 	}
-	for (int i = 1; i < command->count; i++) {
-		rc = parse_mode_word(command, &mode, command->words[i]);
+	for (int i = 1; i < call->count; i++) {
+		rc = parse_mode_word(call, &mode, call->words[i]);
 		if (rc < 0) {
 			return rc;
 		}
 	}
 	if (sim->outside && mode.format->fourcc != FOURCC_XRGB8888) {
-		return refuse(command, mode.format->name, "XR24, as memory= is painted");
+		return sim_refuse(call, mode.format->name, "XR24, as memory= is painted");
 	}
 	if (sim->memory >= 0 && mode.stride == 0) {
 		mode.stride = mode.width * mode.format->pixel_bytes;
 		mode.stride = (mode.stride + 3) & ~3u;
 	}
-	rc = sim_mode_complete(&mode, command->why, command->why_size);
+	rc = sim_mode_complete(&mode, call->why, call->why_size);
 	if (rc < 0) {
 		return rc;
 	}
 	if (sim->outside) {
 		mode.size = mode.stride * mode.height;
 	}
-	return sim_mode_set(sim, &mode, command->why, command->why_size) < 0 ? -EINVAL : 0;
+	return sim_mode_set(sim, &mode, call->why, call->why_size) < 0 ? -EINVAL : 0;
 }
 
-static int do_blank(struct command *command)
+static int do_blank(struct sim_call *call)
 {
-	lock_both(command->sim);
-	command->sim->blank = true;
-	unlock_both(command->sim);
+	sim_lock_both(call->sim);
+	call->sim->blank = true;
+	sim_unlock_both(call->sim);
 	return 0;
 }
 
-static int do_unblank(struct command *command)
+static int do_unblank(struct sim_call *call)
 {
-	lock_both(command->sim);
-	command->sim->blank = false;
-	unlock_both(command->sim);
+	sim_lock_both(call->sim);
+	call->sim->blank = false;
+	sim_unlock_both(call->sim);
 	return 0;
 }
 
-static int do_scene(struct command *command)
+static int do_scene(struct sim_call *call)
 {
-	struct sim *sim = command->sim;
+	struct sim *sim = call->sim;
 	int scene = 0;
 
-	if (need_painter(command) < 0) {
+	if (need_painter(call) < 0) {
 		return -EINVAL;
 	}
 	while (scene < SIM_SCENE_COUNT &&
-		(command->count != 1 ||
-			strcmp(command->words[0], sim_scene_name((enum sim_scene)scene)) != 0)) {
+		(call->count != 1 ||
+			strcmp(call->words[0], sim_scene_name((enum sim_scene)scene)) != 0)) {
 		scene++;
 	}
 	if (scene == SIM_SCENE_COUNT) {
-		return refuse(command, command->count ? command->words[0] : "",
+		return sim_refuse(call, call->count ? call->words[0] : "",
 			"one of desktop, idle, scroll, video, noise, box");
 	}
-	lock_both(sim);
+	sim_lock_both(sim);
 	sim->scene = (enum sim_scene)scene;
 	pthread_mutex_unlock(&sim->lock);
 	sim_repaint(sim);
 	pthread_mutex_lock(&sim->lock);
-	unlock_both(sim);
+	sim_unlock_both(sim);
 	return 0;
 }
 
-static int do_pause(struct command *command)
+static int do_pause(struct sim_call *call)
 {
-	lock_both(command->sim);
-	command->sim->paused = true;
-	unlock_both(command->sim);
+	sim_lock_both(call->sim);
+	call->sim->paused = true;
+	sim_unlock_both(call->sim);
 	return 0;
 }
 
-static int do_resume(struct command *command)
+static int do_resume(struct sim_call *call)
 {
-	lock_both(command->sim);
-	command->sim->paused = false;
-	unlock_both(command->sim);
+	sim_lock_both(call->sim);
+	call->sim->paused = false;
+	sim_unlock_both(call->sim);
 	return 0;
 }
 
-static int do_step(struct command *command)
+static int do_step(struct sim_call *call)
 {
 	long long count = 1;
 
-	if (need_painter(command) < 0) {
+	if (need_painter(call) < 0) {
 		return -EINVAL;
 	}
-	if (command->count > 0 && !parse_integer(command->words[0], 1, MAX_COUNT, &count)) {
-		return refuse(command, command->words[0], "a number of frames from 1 to 1000000");
+	if (call->count > 0 && !sim_parse_integer(call->words[0], 1, SIM_MAX_COUNT, &count)) {
+		return sim_refuse(call, call->words[0], "a number of frames from 1 to 1000000");
 	}
 	for (; count > 0; count--) {
-		pthread_mutex_lock(&command->sim->paint);
-		sim_step(command->sim);
-		pthread_mutex_unlock(&command->sim->paint);
+		pthread_mutex_lock(&call->sim->paint);
+		sim_step(call->sim);
+		pthread_mutex_unlock(&call->sim->paint);
 	}
 	return 0;
 }
 
-static int do_rect(struct command *command)
+static int do_rect(struct sim_call *call)
 {
 	long long place[4] = {0};
 	uint64_t color = 0;
-	bool good = command->count == 5;
+	bool good = call->count == 5;
 
-	if (need_painter(command) < 0) {
+	if (need_painter(call) < 0) {
 		return -EINVAL;
 	}
 	for (int i = 0; good && i < 4; i++) {
-		good = parse_integer(
-			command->words[i], i < 2 ? -MAX_PLACE : 0, MAX_PLACE, &place[i]);
+		good = sim_parse_integer(
+			call->words[i], i < 2 ? -MAX_PLACE : 0, MAX_PLACE, &place[i]);
 	}
-	if (!good || !parse_unsigned(command->words[4], 16, 0xffffff, &color)) {
-		return refuse(command, "rect", "X Y W H RRGGBB");
+	if (!good || !sim_parse_unsigned(call->words[4], 16, 0xffffff, &color)) {
+		return sim_refuse(call, "rect", "X Y W H RRGGBB");
 	}
-	pthread_mutex_lock(&command->sim->paint);
-	sim_fill_shown(command->sim,
+	pthread_mutex_lock(&call->sim->paint);
+	sim_fill_shown(call->sim,
 		sim_rect_make((int)place[0], (int)place[1], (int)place[2], (int)place[3]),
 		(uint32_t)color);
-	pthread_mutex_unlock(&command->sim->paint);
+	pthread_mutex_unlock(&call->sim->paint);
 	return 0;
 }
 
-static int do_flip(struct command *command)
+static int do_flip(struct sim_call *call)
 {
-	bool on = command->count == 1 && strcmp(command->words[0], "on") == 0;
+	bool on = call->count == 1 && strcmp(call->words[0], "on") == 0;
 
-	if (!on && (command->count != 1 || strcmp(command->words[0], "off") != 0)) {
-		return refuse(command, "flip", "on or off");
+	if (!on && (call->count != 1 || strcmp(call->words[0], "off") != 0)) {
+		return sim_refuse(call, "flip", "on or off");
 	}
-	pthread_mutex_lock(&command->sim->paint);
-	command->sim->flip = on;
-	pthread_mutex_unlock(&command->sim->paint);
+	pthread_mutex_lock(&call->sim->paint);
+	call->sim->flip = on;
+	pthread_mutex_unlock(&call->sim->paint);
 	return 0;
 }
 
 /* Both locks are held. */
-static int change_cursor(struct command *command)
+static int change_cursor(struct sim_call *call)
 {
-	struct sim_cursor *cursor = &command->sim->cursor;
-	char **words = command->words;
-	const char *word = command->count > 0 ? words[0] : "";
+	struct sim_cursor *cursor = &call->sim->cursor;
+	char **words = call->words;
+	const char *word = call->count > 0 ? words[0] : "";
 	long long x, y;
 
-	if (command->count == 1 && strcmp(word, "show") == 0) {
+	if (call->count == 1 && strcmp(word, "show") == 0) {
 		cursor->visible = true;
-	} else if (command->count == 1 && strcmp(word, "hide") == 0) {
+	} else if (call->count == 1 && strcmp(word, "hide") == 0) {
 		cursor->visible = false;
-	} else if (command->count == 1 && strcmp(word, "path") == 0) {
+	} else if (call->count == 1 && strcmp(word, "path") == 0) {
 		cursor->path = true;
-	} else if (command->count == 3 && strcmp(word, "at") == 0 &&
-		parse_integer(words[1], -MAX_PLACE, MAX_PLACE, &x) &&
-		parse_integer(words[2], -MAX_PLACE, MAX_PLACE, &y)) {
+	} else if (call->count == 3 && strcmp(word, "at") == 0 &&
+		sim_parse_integer(words[1], -MAX_PLACE, MAX_PLACE, &x) &&
+		sim_parse_integer(words[2], -MAX_PLACE, MAX_PLACE, &y)) {
 		cursor->path = false;
 		cursor->x = (int32_t)x;
 		cursor->y = (int32_t)y;
-	} else if (command->count == 2 && strcmp(word, "hot") == 0 &&
+	} else if (call->count == 2 && strcmp(word, "hot") == 0 &&
 		strcmp(words[1], "unknown") == 0) {
 		cursor->hot_known = false;
-	} else if (command->count == 3 && strcmp(word, "hot") == 0 &&
-		parse_integer(words[1], 0, MAX_PLACE, &x) &&
-		parse_integer(words[2], 0, MAX_PLACE, &y)) {
+	} else if (call->count == 3 && strcmp(word, "hot") == 0 &&
+		sim_parse_integer(words[1], 0, MAX_PLACE, &x) &&
+		sim_parse_integer(words[2], 0, MAX_PLACE, &y)) {
 		cursor->hot_known = true;
 		cursor->hot_x = (uint32_t)x;
 		cursor->hot_y = (uint32_t)y;
-	} else if (command->count == 2 && strcmp(word, "shape") == 0) {
-		if (sim_cursor_draw(command->sim, words[1]) < 0) {
-			return refuse(command, words[1], "arrow, checker or half");
+	} else if (call->count == 2 && strcmp(word, "shape") == 0) {
+		if (sim_cursor_draw(call->sim, words[1]) < 0) {
+			return sim_refuse(call, words[1], "arrow, checker or half");
 		}
 	} else {
-		return refuse(command, word,
-			"show, hide, path, at X Y, hot X Y, hot unknown or shape NAME");
+		return sim_refuse(
+			call, word, "show, hide, path, at X Y, hot X Y, hot unknown or shape NAME");
 	}
 	return 0;
 }
 
-static int do_cursor(struct command *command)
+static int do_cursor(struct sim_call *call)
 {
 	int rc;
 
-	if (!command->sim->cursor_buffer) {
-		snprintf(command->why, command->why_size, "this device has no cursor plane");
+	if (!call->sim->cursor_buffer) {
+		snprintf(call->why, call->why_size, "this device has no cursor plane");
 		return -EINVAL;
 	}
-	lock_both(command->sim);
-	rc = change_cursor(command);
-	unlock_both(command->sim);
+	sim_lock_both(call->sim);
+	rc = change_cursor(call);
+	sim_unlock_both(call->sim);
 	return rc;
 }
 
-/* Both locks are held. */
-static int shrink(struct command *command)
+static int do_die(struct sim_call *call)
 {
-	struct sim_buffer *buffer = command->sim->front;
-	off_t size = (off_t)(buffer->mode.size / 2) & ~(off_t)4095;
-
-	if (ftruncate(buffer->fd, size) < 0) {
-		snprintf(command->why, command->why_size, "can't cut the memory: %s",
-			strerror(errno));
-		return -EINVAL;
-	}
-	/* Painting it now would kill the painter. */
-	command->sim->broken = true;
+	sim_lock_both(call->sim);
+	call->sim->gone = true;
+	sim_unlock_both(call->sim);
 	return 0;
-}
-
-static int arm(struct command *command, const char *name, unsigned count)
-{
-	static const struct {
-		const char *name;
-		enum sim_fault fault;
-		int error;
-	} faults[] = {
-		{"enomem", SIM_FAULT_QUERY, -ENOMEM},
-		{"einval", SIM_FAULT_QUERY, -EINVAL},
-		{"efault", SIM_FAULT_QUERY, -EFAULT},
-		{"stale", SIM_FAULT_STALE, 0},
-		{"shortbuf", SIM_FAULT_SHORT, 0},
-		{"stride0", SIM_FAULT_STRIDE, 0},
-		{"size0", SIM_FAULT_SIZE, 0},
-	};
-
-	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
-		if (strcmp(faults[i].name, name) == 0) {
-			command->sim->faults[faults[i].fault] = count;
-			if (faults[i].error != 0) {
-				command->sim->fault_error = faults[i].error;
-			}
-			return 0;
-		}
-	}
-	return refuse(command, name,
-		"enomem, einval, efault, stale, shortbuf, stride0, size0, shrink, garbage-x, gone "
-		"or clear");
-}
-
-static int do_fault(struct command *command)
-{
-	struct sim *sim = command->sim;
-	const char *name = command->count > 0 ? command->words[0] : "";
-	long long count = 1;
-	int rc = 0;
-
-	if (command->count > 1 && !parse_integer(command->words[1], 0, MAX_COUNT, &count)) {
-		return refuse(command, command->words[1], "a count from 0 to 1000000");
-	}
-	lock_both(sim);
-	if (strcmp(name, "shrink") == 0) {
-		rc = shrink(command);
-	} else if (strcmp(name, "gone") == 0) {
-		sim->gone = true;
-	} else if (strcmp(name, "garbage-x") == 0) {
-		sim->garbage = true;
-		sim_spoil_shown(sim);
-	} else if (strcmp(name, "clear") == 0) {
-		memset(sim->faults, 0, sizeof(sim->faults));
-		sim->garbage = false;
-	} else {
-		rc = arm(command, name, (unsigned)count);
-	}
-	unlock_both(sim);
-	return rc;
-}
-
-static int do_die(struct command *command)
-{
-	lock_both(command->sim);
-	command->sim->gone = true;
-	unlock_both(command->sim);
-	return 0;
-}
-
-void sim_raw_apply(const struct sim_raw *raw, struct vfio_device_gfx_plane_info *info)
-{
-	for (size_t i = 0; i < RAW_FIELDS; i++) {
-		if (raw->set & 1u << i) {
-			memcpy((char *)info + raw_fields[i].offset,
-				(const char *)&raw->info + raw_fields[i].offset,
-				raw_fields[i].size);
-		}
-	}
-}
-
-static int set_raw(struct command *command, struct sim_raw *raw, char *word)
-{
-	char *value = strchr(word, '=');
-	uint64_t number;
-	uint32_t small;
-
-	if (!value) {
-		return refuse(command, word, "FIELD=VALUE");
-	}
-	*value++ = '\0';
-	for (size_t i = 0; i < RAW_FIELDS; i++) {
-		bool wide = raw_fields[i].size == sizeof(number);
-		const struct sim_format *format = sim_format_by_name(value);
-
-		if (strcmp(raw_fields[i].name, word) != 0) {
-			continue;
-		}
-		if (format) {
-			number = format->fourcc;
-		} else if (!isdigit((unsigned char)*value) ||
-			!parse_unsigned(value, 0, wide ? UINT64_MAX : UINT32_MAX, &number)) {
-			return refuse(command, value, "a number, or the fourcc of a format");
-		}
-		small = (uint32_t)number;
-		memcpy((char *)&raw->info + raw_fields[i].offset,
-			wide ? (const void *)&number : (const void *)&small, raw_fields[i].size);
-		raw->set |= 1u << i;
-		return 0;
-	}
-	return refuse(command, word,
-		"width, height, stride, size, format, modifier, x, y, hotx, hoty, id or region");
-}
-
-static int do_raw(struct command *command)
-{
-	struct sim *sim = command->sim;
-	bool cursor = command->count > 0 && strcmp(command->words[0], "cursor") == 0;
-	struct sim_raw raw;
-	int rc = 0;
-
-	if (command->count == (cursor ? 1 : 0)) {
-		return refuse(command, "raw", "clear, or [cursor] FIELD=VALUE...");
-	}
-	lock_both(sim);
-	if (strcmp(command->words[0], "clear") == 0 && command->count == 1) {
-		memset(sim->raw, 0, sizeof(sim->raw));
-	} else {
-		/* All or nothing. */
-		raw = sim->raw[cursor];
-		for (int i = cursor; i < command->count && rc == 0; i++) {
-			rc = set_raw(command, &raw, command->words[i]);
-		}
-		if (rc == 0) {
-			sim->raw[cursor] = raw;
-		}
-	}
-	unlock_both(sim);
-	return rc;
 }
 
 static int write_all(int fd, const void *data, size_t size)
@@ -551,15 +371,15 @@ static int write_file(const char *path, const void *data, size_t size)
 	return rc;
 }
 
-static int do_reference(struct command *command)
+static int do_reference(struct sim_call *call)
 {
 	uint32_t *pixels = NULL;
 	uint32_t width = 0, height = 0;
 	size_t size = 0;
 	int rc;
 
-	if (command->count != 1) {
-		return refuse(command, "reference", "the path of a file, without spaces");
+	if (call->count != 1) {
+		return sim_refuse(call, "reference", "the path of a file, without spaces");
 	}
 	/* The mode may change between asking for the size and copying. */
 	do {
@@ -569,35 +389,35 @@ static int do_reference(struct command *command)
 			rc = -ENOMEM;
 			break;
 		}
-		rc = sim_reference(&command->sim->vgpu, pixels, size, &width, &height);
+		rc = sim_reference(&call->sim->vgpu, pixels, size, &width, &height);
 		size = (size_t)width * height * 4;
 	} while (rc == -ENOBUFS);
 	if (rc == 0) {
-		rc = write_file(command->words[0], pixels, size);
+		rc = write_file(call->words[0], pixels, size);
 	}
 	free(pixels);
 	if (rc < 0) {
-		snprintf(command->why, command->why_size, "reference %s: %s", command->words[0],
+		snprintf(call->why, call->why_size, "reference %s: %s", call->words[0],
 			rc == -ENODATA ? "there is no picture" : strerror(-rc));
 		return -EINVAL;
 	}
-	snprintf(command->why, command->why_size, "%ux%u", width, height);
+	snprintf(call->why, call->why_size, "%ux%u", width, height);
 	return 0;
 }
 
-static int do_status(struct command *command)
+static int do_status(struct sim_call *call)
 {
-	struct sim *sim = command->sim;
+	struct sim *sim = call->sim;
 	const struct sim_mode *mode;
 
-	lock_both(sim);
+	sim_lock_both(sim);
 	mode = &sim->front->mode;
-	snprintf(command->why, command->why_size,
+	snprintf(call->why, call->why_size,
 		"%ux%u %s stride=%u id=%u frame=%" PRId64 " scene=%s cursor=%d,%d%s%s", mode->width,
 		mode->height, mode->format->name, mode->stride, sim->front->id, sim->frame,
 		sim_scene_name(sim->scene), sim->cursor.x, sim->cursor.y,
 		sim->blank || sim->edid.down ? " blank" : "", sim->paused ? " paused" : "");
-	unlock_both(sim);
+	sim_unlock_both(sim);
 	return 0;
 }
 
@@ -616,12 +436,12 @@ static int split(char *text, char **words)
 	return count;
 }
 
-static int dispatch(struct command *command, const char *name)
+static int dispatch(struct sim_call *call, const char *name)
 {
 	static const struct {
 		const char *name;
 		int max; /* words that it takes */
-		int (*run)(struct command *command);
+		int (*run)(struct sim_call *call);
 	} commands[] = {
 		{"mode", 4, do_mode},
 		{"blank", 0, do_blank},
@@ -633,8 +453,8 @@ static int dispatch(struct command *command, const char *name)
 		{"rect", 5, do_rect},
 		{"flip", 1, do_flip},
 		{"cursor", 3, do_cursor},
-		{"fault", 2, do_fault},
-		{"raw", MAX_WORDS, do_raw},
+		{"fault", 2, sim_do_fault},
+		{"raw", MAX_WORDS, sim_do_raw},
 		{"die", 0, do_die},
 		{"reference", 1, do_reference},
 		{"status", 0, do_status},
@@ -644,19 +464,19 @@ static int dispatch(struct command *command, const char *name)
 		if (strcmp(commands[i].name, name) != 0) {
 			continue;
 		}
-		if (command->count > commands[i].max) {
-			return refuse(command, command->words[commands[i].max], "no more words");
+		if (call->count > commands[i].max) {
+			return sim_refuse(call, call->words[commands[i].max], "no more words");
 		}
-		return commands[i].run(command);
+		return commands[i].run(call);
 	}
-	return refuse(command, name,
+	return sim_refuse(call, name,
 		"mode, blank, unblank, scene, pause, resume, step, rect, flip, cursor, fault, raw, "
 		"die, reference or status");
 }
 
 int sim_command(struct vgpu *vgpu, const char *text, char *why, size_t why_size)
 {
-	struct command command = {
+	struct sim_call call = {
 		.sim = sim_from_vgpu(vgpu),
 		.why = why,
 		.why_size = why_size,
@@ -668,7 +488,7 @@ int sim_command(struct vgpu *vgpu, const char *text, char *why, size_t why_size)
 	if (why_size > 0) {
 		why[0] = '\0';
 	}
-	if (!command.sim) {
+	if (!call.sim) {
 		snprintf(why, why_size, "not a simulated vGPU");
 		return -EINVAL;
 	}
@@ -679,9 +499,9 @@ int sim_command(struct vgpu *vgpu, const char *text, char *why, size_t why_size)
 	strcpy(copy, text);
 	count = split(copy, words);
 	if (count < 1) {
-		return refuse(&command, "", count < 0 ? "at most 20 words" : "a command");
+		return sim_refuse(&call, "", count < 0 ? "at most 20 words" : "a command");
 	}
-	command.count = count - 1;
-	command.words = words + 1;
-	return dispatch(&command, words[0]);
+	call.count = count - 1;
+	call.words = words + 1;
+	return dispatch(&call, words[0]);
 }

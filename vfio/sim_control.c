@@ -69,9 +69,15 @@ static void *listener(void *data)
 /* True where a socket lies at the address that nobody serves any more. */
 static bool abandoned(const struct sockaddr_un *address)
 {
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct stat info;
 	bool refused;
+	int fd;
 
+	/* Other files refuse a connection too, but are not ours to take away. */
+	if (lstat(address->sun_path, &info) < 0 || !S_ISSOCK(info.st_mode)) {
+		return false;
+	}
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0) {
 		return false;
 	}

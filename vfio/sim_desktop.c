@@ -39,7 +39,7 @@ static void lay_out(
 	int64_t time = frame * 1000 / fps;
 	int margin = width / 26;
 	int scale = width >= 1700 ? 5 : width >= 1000 ? 4 : width >= 600 ? 2 : 1;
-	int clock_width = 8 * SIM_FONT_WIDTH * scale + 40;
+	int clock_width = (scale > 1 ? 8 * scale : 12) * SIM_FONT_WIDTH + 40;
 	int clock_height = SIM_FONT_HEIGHT * scale + 46;
 	int x, y;
 
@@ -138,13 +138,16 @@ static void paint_bar(const struct sim_canvas *canvas)
 	sim_text(canvas, 36, y + 9, 1, 0xe8ecf2, "vgpu-bridge, simulated guest");
 }
 
-static void paint_window(const struct sim_canvas *canvas, struct sim_rect rect, uint32_t title,
+static void paint_window(struct sim_canvas *canvas, struct sim_rect rect, uint32_t title,
 	uint32_t paper, const char *name)
 {
 	static const uint32_t buttons[] = {0xd06060, 0xd0b060, 0x70b070};
+	struct sim_rect clip = canvas->clip;
 	int width = rect.right - rect.left;
 
 	sim_shadow(canvas, rect);
+	/* In a small picture the title is longer than its window. */
+	canvas->clip = sim_rect_intersect(clip, rect);
 	sim_fill(canvas, rect, paper);
 	sim_fill(canvas, sim_rect_make(rect.left, rect.top, width, TITLE_HEIGHT), title);
 	for (int i = 0; i < 3; i++) {
@@ -153,6 +156,7 @@ static void paint_window(const struct sim_canvas *canvas, struct sim_rect rect, 
 	}
 	sim_text(canvas, rect.left + 10, rect.top + 5, 1, 0xffffff, name);
 	sim_frame(canvas, rect, 0x10161e);
+	canvas->clip = clip;
 }
 
 static void paint_text(struct sim_canvas *canvas, const struct desktop *desktop)
@@ -179,6 +183,7 @@ static void paint_text(struct sim_canvas *canvas, const struct desktop *desktop)
 
 static void paint_clock(struct sim_canvas *canvas, const struct desktop *desktop)
 {
+	struct sim_rect clip = canvas->clip;
 	long long seconds = desktop->seconds;
 	char text[64];
 
@@ -188,8 +193,10 @@ static void paint_clock(struct sim_canvas *canvas, const struct desktop *desktop
 	snprintf(text, sizeof(text), "%02lld:%02lld:%02lld", seconds / 3600 % 100,
 		seconds / 60 % 60, seconds % 60);
 	sim_text(canvas, desktop->digits.left, desktop->digits.top, desktop->scale, 0x8fe0c0, text);
+	canvas->clip = sim_rect_intersect(clip, desktop->counter);
 	snprintf(text, sizeof(text), "frame %lld", (long long)desktop->frame);
 	sim_text(canvas, desktop->counter.left, desktop->counter.top, 1, 0x8a96a8, text);
+	canvas->clip = clip;
 }
 
 static void paint_moving(struct sim_canvas *canvas, const struct desktop *desktop)
@@ -197,12 +204,14 @@ static void paint_moving(struct sim_canvas *canvas, const struct desktop *deskto
 	static const uint32_t bars[] = {
 		0xffffff, 0xf0e040, 0x40d0e0, 0x40c050, 0xd050c0, 0xd04040, 0x4050d0, 0x202020};
 	int count = sizeof(bars) / sizeof(bars[0]);
+	struct sim_rect clip = canvas->clip;
 	struct sim_rect rect = desktop->window;
 	int width = rect.right - rect.left - 24;
 	int top = rect.top + TITLE_HEIGHT + 10;
 	int height = rect.bottom - top - 12;
 
 	paint_window(canvas, rect, 0x6a4a7e, 0xe6e2ec, "A window that moves");
+	canvas->clip = sim_rect_intersect(clip, rect);
 	for (int i = 0; i < count; i++) {
 		int x = width * i / count;
 
@@ -210,6 +219,7 @@ static void paint_moving(struct sim_canvas *canvas, const struct desktop *deskto
 			sim_rect_make(rect.left + 12 + x, top, width * (i + 1) / count - x, height),
 			bars[i]);
 	}
+	canvas->clip = clip;
 }
 
 static void paint_all(

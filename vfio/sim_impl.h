@@ -80,7 +80,7 @@ struct sim_edid {
 
 /* Fields of a raw answer that commands put in place of the true ones. */
 struct sim_raw {
-	uint32_t set; /* a bit each, in the order of the names in sim_command.c */
+	uint32_t set; /* a bit each, in the order of the names in sim_fault.c */
 	struct vfio_device_gfx_plane_info info;
 };
 
@@ -183,7 +183,7 @@ void sim_cursor_follow(struct sim *sim, int64_t frame);
 int sim_edid_read(struct vgpu *vgpu, uint32_t offset, void *data, size_t size);
 int sim_edid_write(struct vgpu *vgpu, uint32_t offset, const void *data, size_t size);
 
-/* sim_command.c; lock is held. */
+/* sim_fault.c; lock is held. */
 void sim_raw_apply(const struct sim_raw *raw, struct vfio_device_gfx_plane_info *info);
 
 /* sim_control.c */
