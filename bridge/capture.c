@@ -245,7 +245,8 @@ static bool same_cursor(const struct cursor *a, const struct cursor *b)
 	return !a->visible || (a->x == b->x && a->y == b->y);
 }
 
-static void give_cursor(struct capture *capture)
+/* Tells sinks of the pointer. True if it has changed. */
+static bool give_cursor(struct capture *capture)
 {
 	const struct cursor *cursor = session_cursor(&capture->session);
 	bool changed = cursor ? capture->told_none || !same_cursor(cursor, &capture->told)
@@ -263,6 +264,7 @@ static void give_cursor(struct capture *capture)
 	if (cursor) {
 		capture->told = *cursor;
 	}
+	return changed;
 }
 
 static void look(struct capture *capture)
@@ -283,8 +285,9 @@ static void look(struct capture *capture)
 		}
 	}
 	pixman_region32_fini(&damage);
+	/* A pointer that moves wants the full rate as well. */
+	any |= give_cursor(capture);
 	pacer_looked(&capture->pacer, began, now_ns(), any);
-	give_cursor(capture);
 	if (pacer_frame_due(&capture->pacer, began)) {
 		give_frames(capture, began);
 	}

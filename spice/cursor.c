@@ -11,6 +11,7 @@
  * the viewers have habits that this follows:
  * - a viewer that comes late gets the shape of the last SET but the place of the last MOVE, so a MOVE
  *   follows each SET;
+ * - and what it is told first does not place the pointer in spice-gtk, so a MOVE follows that, too;
  * - after a HIDE, spice-gtk shows the pointer again at a MOVE, so none is sent while it is hidden, and
  *   a SET (from the viewer's cache) brings it back;
  * - with a new primary surface the library forgets all, and shows the pointer.
@@ -193,6 +194,14 @@ void pointer_show(struct spice_sink *sink)
 	pthread_mutex_lock(&sink->pointer.lock);
 	sink->pointer.withheld = false;
 	pthread_mutex_unlock(&sink->pointer.lock);
+}
+
+void pointer_place_again(struct spice_sink *sink)
+{
+	pthread_mutex_lock(&sink->pointer.lock);
+	sink->pointer.told_position = false;
+	pthread_mutex_unlock(&sink->pointer.lock);
+	wake(sink);
 }
 
 /* With the lock held: what the worker must be told next, or -1. */

@@ -174,6 +174,8 @@ void pointer_reset(struct spice_sink *sink);
 void pointer_withhold(struct spice_sink *sink);
 /* A frame goes out: the pointer may be shown. [capture] */
 void pointer_show(struct spice_sink *sink);
+/* A viewer's cursor channel is new: what it is told at first, spice-gtk does not place. [main] */
+void pointer_place_again(struct spice_sink *sink);
 bool pointer_pending(struct spice_sink *sink);
 int pointer_get_command(struct spice_sink *sink, struct QXLCommandExt *ext); /* [worker] */
 void pointer_release(struct spice_sink *sink, void *command); /* [worker, main] */
@@ -214,6 +216,7 @@ struct spice_sink {
 
 	GSource *sweep; /* [main] sockets that the library has closed */
 	GSource *poll; /* [any] sockets that a frame waits for */
+	GSource *place; /* [main] of the pointer, for a new viewer */
 	atomic_int poll_ms;
 
 	atomic_uint viewers;

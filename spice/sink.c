@@ -11,6 +11,7 @@
 #define SWEEP_SOON_MS 5 /* the event comes a little before the close */
 #define SWEEP_MS 1000
 #define POLL_MAX_MS 20
+#define PLACE_MS 50 /* by then the worker knows of a new cursor channel */
 
 void sink_ready(struct spice_sink *sink)
 {
@@ -46,6 +47,9 @@ void sink_channel_event(struct spice_sink *sink, int event, const SpiceChannelEv
 
 	if (event == SPICE_CHANNEL_EVENT_DISCONNECTED) {
 		loop_source_in(sink->sweep, SWEEP_SOON_MS);
+	}
+	if (info->type == SPICE_CHANNEL_CURSOR && event == SPICE_CHANNEL_EVENT_INITIALIZED) {
+		loop_source_in(sink->place, PLACE_MS);
 	}
 	/* CONNECTED comes before anything is known of the connection, INITIALIZED after its ticket. */
 	if (info->type != SPICE_CHANNEL_MAIN || event == SPICE_CHANNEL_EVENT_CONNECTED) {
@@ -173,6 +177,7 @@ struct spice_sink *spice_sink_create(
 		options->compression != SPICE_COMPRESSION_AUTO_GLZ;
 	sink->sweep = loop_source_new(sweep, sink);
 	sink->poll = loop_source_new(poll_sockets, sink);
+	sink->place = loop_source_new(pointer_place_again, sink);
 	loop_fill_core(&sink->core);
 	ret = watchdog_init(sink);
 	if (ret < 0) {
@@ -230,6 +235,7 @@ void spice_sink_destroy(struct spice_sink *sink)
 	watchdog_finish(sink);
 	loop_source_free(sink->sweep);
 	loop_source_free(sink->poll);
+	loop_source_free(sink->place);
 	display_finish(sink);
 	pointer_finish(sink);
 	mode_finish(sink);

@@ -7,6 +7,12 @@
 #define MAX_POSITION 16384
 
 /*
+ * A hand that moves the pointer is slower than we ask: the same place again is no end of a movement.
+ * After so many it is, and the next movement may go either way.
+ */
+#define STILL_REPORTS 16
+
+/*
  * limit is how far the cursor can hang over the edge: its hot spot stays on the screen. Beyond it
  * there is no doubt, within it the nearer to the predicted place wins.
  */
@@ -22,7 +28,10 @@ static int32_t track_axis(struct pointer_axis *axis, uint32_t raw, uint32_t side
 		}
 	} else {
 		position = raw > MAX_POSITION ? MAX_POSITION : (int32_t)raw;
-		if (axis->known && raw <= limit) {
+		if (axis->known && position == abs(axis->last) && raw <= limit) {
+			/* No news; the other side would be a leap over both. */
+			position = axis->last;
+		} else if (axis->known && raw <= limit) {
 			int32_t expected = axis->last + axis->step;
 			int32_t positive = abs(position - expected);
 			int32_t negative = abs(-position - expected);
@@ -33,6 +42,10 @@ static int32_t track_axis(struct pointer_axis *axis, uint32_t raw, uint32_t side
 			}
 		}
 	}
+	if (axis->known && position == axis->last && ++axis->still < STILL_REPORTS) {
+		return position;
+	}
+	axis->still = 0;
 	axis->step = axis->known ? position - axis->last : 0;
 	axis->last = position;
 	axis->known = true;

@@ -15,7 +15,8 @@
 struct pointer_axis {
 	bool known; /* last is valid */
 	int32_t last; /* pixels, signed */
-	int32_t step; /* pixels moved between the last two positions */
+	int32_t step; /* pixels of the last movement, 0 once it has rested */
+	unsigned still; /* reports since then that said the same */
 };
 
 struct pointer_tracker {

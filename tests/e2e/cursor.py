@@ -94,15 +94,18 @@ def place(setup):
             for x, y in ((100, 50), (500, 300), (1000, 740), (0, 0)):
                 b.command(f"cursor at {x} {y}")
                 until(viewer, f"the cursor at {x},{y}", visible=1, x=x + 20, y=y + 20)
-            # Out over the left edge, then back: the device loses the sign, the bridge must not.
-            for x in [*range(40, -20, -8), *range(-16, 40, 8)]:
-                b.command(f"cursor at {x} 200")
-                until(viewer, f"the cursor at {x},200", visible=1, x=x + 20, y=220)
-                time.sleep(0.1)
-            for y in range(40, -20, -8):
-                b.command(f"cursor at 300 {y}")
-                until(viewer, f"the cursor at 300,{y}", visible=1, x=320, y=y + 20)
-                time.sleep(0.1)
+            # Out over an edge and back, as a hand moves it: the device loses the sign, and the
+            # bridge may not mirror the pointer.
+            for step in (4, 7):
+                there = [*range(60, -18, -step)]
+                for axis in (0, 1):
+                    for way in (there, there[::-1]):
+                        for p in way:
+                            b.command(f"cursor at {(p, 300)[axis]} {(300, p)[axis]}")
+                            time.sleep(0.025)
+                        at = (way[-1] + 20, 320)
+                        until(viewer, f"the cursor at {way[-1]} of axis {axis}", visible=1,
+                              x=at[axis], y=at[1 - axis])
 
 
 def hide(setup):
