@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "render/frame.h"
 #include "spice/impl.h"
@@ -331,6 +332,9 @@ static int get_command(QXLInstance *qxl, struct QXLCommandExt *ext)
 	struct display *d = &sink->display;
 	struct command *c;
 
+	if (!atomic_load(&sink->watchdog.worker)) {
+		atomic_store(&sink->watchdog.worker, gettid());
+	}
 	pthread_mutex_lock(&d->lock);
 	c = d->head;
 	if (c) {

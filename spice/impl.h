@@ -47,10 +47,12 @@ struct watchdog {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	int timer; /* timerfd, armed with it */
+	pid_t main; /* who enters the library */
+	_Atomic pid_t worker; /* the library's thread, 0: not yet seen */
 	bool started;
 	bool armed, stop; /* lock */
 	int64_t since; /* lock: us, when armed */
-	unsigned step; /* lock: how often it has looked since then */
+	unsigned step; /* lock: how often it has found main waiting since then */
 };
 
 int watchdog_init(struct spice_sink *sink);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -11,6 +14,9 @@
  * stands still, be it at a mode change, at the end, or when a half-open connection never says more.
  * So main arms a timer before each entry and this thread shuts sockets when it runs out: first those
  * that have bytes waiting and do not move, then, if that was not it, all.
+ *
+ * Where main or the worker computes, or waits for a processor, nobody stands still: only the looks
+ * that find both asleep count.
  */
 #define STEP_STALLED 2 /* 80 ms: nothing moved in the last 40 */
 #define STEP_ALL 6 /* 240 ms */
@@ -23,6 +29,34 @@ static void set_timer(struct watchdog *watchdog, long ms)
 	};
 
 	timerfd_settime(watchdog->timer, 0, &spec, NULL);
+}
+
+/* Does a thread of ours wait for something? True where that can't be told. */
+static bool asleep(pid_t tid)
+{
+	char path[64], text[512];
+	const char *end;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		return true;
+	}
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[MAX(n, 0)] = '\0';
+	/* "TID (NAME) STATE ...", and the name may hold anything. */
+	end = strrchr(text, ')');
+	return !end || end[1] != ' ' || end[2] != 'R';
+}
+
+static bool main_waits(const struct spice_sink *sink)
+{
+	pid_t worker = atomic_load(&sink->watchdog.worker);
+
+	return asleep(sink->watchdog.main) && (!worker || asleep(worker));
 }
 
 static void bark(struct spice_sink *sink, unsigned step)
@@ -59,7 +93,8 @@ static void *watchdog_thread(void *data)
 		/* A tick that was meant for an earlier call may arrive now. */
 		if (watchdog->armed &&
 			g_get_monotonic_time() - watchdog->since >=
-				(watchdog->step + 1) * WATCHDOG_STEP_MS * (int64_t)1000) {
+				(watchdog->step + 1) * WATCHDOG_STEP_MS * (int64_t)1000 &&
+			main_waits(sink)) {
 			bark(sink, ++watchdog->step);
 		}
 		pthread_mutex_unlock(&watchdog->lock);
@@ -73,6 +108,7 @@ int watchdog_init(struct spice_sink *sink)
 	int ret;
 
 	pthread_mutex_init(&watchdog->lock, NULL);
+	watchdog->main = gettid();
 	watchdog->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
 	if (watchdog->timer < 0) {
 		return -errno;
