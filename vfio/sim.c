@@ -176,8 +176,20 @@ static int sim_fetch(struct vgpu *vgpu, uint32_t id)
 
 	pthread_mutex_lock(&sim->lock);
 	rc = fetch(sim, id);
+	if (rc >= 0) {
+		sim->out[id - 1]++;
+	}
 	pthread_mutex_unlock(&sim->lock);
 	return rc;
+}
+
+static void sim_released(struct vgpu *vgpu, uint32_t id)
+{
+	struct sim *sim = (struct sim *)vgpu;
+
+	pthread_mutex_lock(&sim->lock);
+	sim->out[id - 1]--;
+	pthread_mutex_unlock(&sim->lock);
 }
 
 static int sim_map(struct vgpu *vgpu, uint32_t region, const void **map, size_t *size)
@@ -234,6 +246,7 @@ static void sim_destroy(struct vgpu *vgpu)
 const struct vgpu_ops sim_ops = {
 	.query = sim_query,
 	.fetch = sim_fetch,
+	.released = sim_released,
 	.map = sim_map,
 	.unmap = sim_unmap,
 	.destroy = sim_destroy,
@@ -242,6 +255,7 @@ const struct vgpu_ops sim_ops = {
 const struct vgpu_ops sim_ops_edid = {
 	.query = sim_query,
 	.fetch = sim_fetch,
+	.released = sim_released,
 	.map = sim_map,
 	.unmap = sim_unmap,
 	.edid_read = sim_edid_read,

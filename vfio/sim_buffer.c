@@ -126,7 +126,7 @@ void sim_buffer_free(struct sim_buffer *buffer)
 void sim_buffer_publish(struct sim *sim, struct sim_buffer *buffer)
 {
 	for (uint32_t i = 0; i < SIM_IDS; i++) {
-		if (!sim->ids[i]) {
+		if (!sim->ids[i] && !sim->out[i]) {
 			sim->ids[i] = buffer;
 			buffer->id = i + 1;
 			return;

@@ -114,6 +114,7 @@ struct sim {
 	pthread_mutex_t lock;
 	pthread_cond_t wake; /* of the painter */
 	struct sim_buffer *ids[SIM_IDS];
+	unsigned out[SIM_IDS]; /* fds of each id that are with the caller: it stays taken */
 	struct sim_buffer *front; /* both */
 	struct sim_buffer *told[SIM_PLANES]; /* what the last query of each plane told */
 	enum sim_scene scene; /* both */

@@ -224,6 +224,14 @@ static int secure_fd(int fd)
 	return 0;
 }
 
+static void release_fd(struct vgpu *vgpu, uint32_t id, int fd)
+{
+	close(fd);
+	if (vgpu->ops->released) {
+		vgpu->ops->released(vgpu, id);
+	}
+}
+
 static int get_dmabuf(struct vgpu *vgpu, struct vgpu_buffer *buffer, enum plane_refusal *refusal)
 {
 	const struct plane *plane = &buffer->plane;
@@ -275,7 +283,7 @@ static int get_dmabuf(struct vgpu *vgpu, struct vgpu_buffer *buffer, enum plane_
 	return 0;
 
 err_fd:
-	close(buffer->fd);
+	release_fd(vgpu, plane->id, buffer->fd);
 	buffer->fd = -1;
 err_held:
 	free(held);
@@ -349,7 +357,7 @@ void vgpu_buffer_put(struct vgpu_buffer *buffer)
 		vgpu->ops->unmap(vgpu, buffer->map, buffer->map_size);
 	}
 	if (buffer->fd >= 0) {
-		close(buffer->fd);
+		release_fd(vgpu, buffer->plane.id, buffer->fd);
 		link = find_held(vgpu, buffer->plane.id);
 		held = *link;
 		if (held) {

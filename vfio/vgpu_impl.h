@@ -18,6 +18,8 @@ struct vgpu_ops {
 	int (*query)(struct vgpu *vgpu, struct vfio_device_gfx_plane_info *info);
 	/* As ioctl(VFIO_DEVICE_GET_GFX_DMABUF): an fd that the caller owns, or -errno. */
 	int (*fetch)(struct vgpu *vgpu, uint32_t id);
+	/* What the kernel sees by itself: that fd was closed. NULL where nobody has to be told. */
+	void (*released)(struct vgpu *vgpu, uint32_t id);
 	/* Maps a whole region for reading; -ENOENT where there is no such region. */
 	int (*map)(struct vgpu *vgpu, uint32_t region, const void **map, size_t *size);
 	void (*unmap)(struct vgpu *vgpu, const void *map, size_t size);
