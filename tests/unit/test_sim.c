@@ -613,8 +613,12 @@ static void test_leaks(void **state)
 {
 	int fds = help_count("/proc/self/fd");
 	int threads = help_count("/proc/self/task");
-	struct vgpu *vgpu = help_make("320x240,fps=240,control=/tmp/vgpu-test-sim-leaks");
+	char path[64], text[128];
+	struct vgpu *vgpu;
 
+	snprintf(path, sizeof(path), "/tmp/vgpu-test-sim-leaks-%d", (int)getpid());
+	snprintf(text, sizeof(text), "320x240,fps=240,control=%s", path);
+	vgpu = help_make(text);
 	for (int i = 0; i < 30; i++) {
 		struct vgpu_query query;
 		struct plane plane = help_plane(vgpu);
@@ -627,7 +631,7 @@ static void test_leaks(void **state)
 	vgpu_destroy(vgpu);
 	assert_int_equal(help_count("/proc/self/fd"), fds);
 	assert_int_equal(help_count("/proc/self/task"), threads);
-	assert_int_equal(access("/tmp/vgpu-test-sim-leaks", F_OK), -1);
+	assert_int_equal(access(path, F_OK), -1);
 }
 
 int main(void)

@@ -15,9 +15,18 @@
 #include "tests/unit/sim_help.h"
 #include "vfio/fourcc.h"
 
-#define SOCKET_PATH "/tmp/vgpu-test-sim-control"
+/* Names with the process in them: several runs of the tests share a machine. */
+static char control_path[64], client_path[64], picture_path[64];
 
-static char control_path[] = SOCKET_PATH;
+static int make_names(void **state)
+{
+	int id = (int)getpid();
+
+	snprintf(control_path, sizeof(control_path), "/tmp/vgpu-test-sim-%d", id);
+	snprintf(client_path, sizeof(client_path), "/tmp/vgpu-test-sim-%d.client", id);
+	snprintf(picture_path, sizeof(picture_path), "/tmp/vgpu-test-sim-%d.picture", id);
+	return 0;
+}
 
 static void test_query_errors(void **state)
 {
@@ -292,7 +301,7 @@ static int make_client(const char *path)
 		assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	}
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	strcpy(address.sun_path, SOCKET_PATH);
+	strcpy(address.sun_path, control_path);
 	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	return fd;
 }
@@ -311,37 +320,40 @@ static const char *ask(int fd, const char *command)
 
 static void test_control(void **state)
 {
-	struct vgpu *vgpu = help_make("320x240,scene=box,control=" SOCKET_PATH);
+	struct vgpu *vgpu;
 	struct sim_options options = {.width = 320, .height = 240, .control = control_path};
 	uint32_t width, height, *pixels, *written;
 	struct stat info;
-	char why[256];
+	char why[256], text[128], command[128];
 	int fd, silent;
 
-	assert_int_equal(stat(SOCKET_PATH, &info), 0);
+	snprintf(text, sizeof(text), "320x240,scene=box,control=%s", control_path);
+	snprintf(command, sizeof(command), "reference %s", picture_path);
+	vgpu = help_make(text);
+	assert_int_equal(stat(control_path, &info), 0);
 	assert_int_equal(info.st_mode & 0777, 0600);
 	/* Nobody takes a live socket away. */
 	assert_null(sim_create(&options, why, sizeof(why)));
 	assert_int_equal(errno, EADDRINUSE);
 	assert_non_null(strstr(why, "in use"));
 
-	fd = make_client(SOCKET_PATH ".client");
+	fd = make_client(client_path);
 	silent = make_client(NULL);
 	assert_string_equal(ask(fd, "pause"), "ok");
 	assert_string_equal(ask(fd, "mode 640x480\n"), "ok");
 	assert_int_equal(help_plane(vgpu).width, 640);
 	assert_non_null(strstr(ask(fd, "jump"), "error: 'jump'"));
 	assert_non_null(strstr(ask(fd, "status"), "ok 640x480 XR24"));
-	assert_string_equal(ask(fd, "reference " SOCKET_PATH ".picture"), "ok 640x480");
+	assert_string_equal(ask(fd, command), "ok 640x480");
 	pixels = help_reference(vgpu, &width, &height);
 	written = malloc(640 * 480 * 4);
 	assert_non_null(written);
 	close(silent);
-	silent = open(SOCKET_PATH ".picture", O_RDONLY | O_CLOEXEC);
+	silent = open(picture_path, O_RDONLY | O_CLOEXEC);
 	assert_int_equal(read(silent, written, 640 * 480 * 4), 640 * 480 * 4);
 	assert_memory_equal(written, pixels, 640 * 480 * 4);
 	close(silent);
-	unlink(SOCKET_PATH ".picture");
+	unlink(picture_path);
 	free(written);
 	free(pixels);
 
@@ -353,33 +365,34 @@ static void test_control(void **state)
 		ask(fd, "reference /tmp/x"), "error: reference /tmp/x: there is no picture");
 	close(silent);
 	close(fd);
-	unlink(SOCKET_PATH ".client");
+	unlink(client_path);
 	vgpu_destroy(vgpu);
-	assert_int_equal(access(SOCKET_PATH, F_OK), -1);
+	assert_int_equal(access(control_path, F_OK), -1);
 }
 
 /* A socket whose owner has died is taken over; another file never is. */
 static void test_control_left(void **state)
 {
 	struct sim_options options = {.width = 320, .height = 240, .control = control_path};
-	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = SOCKET_PATH};
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct vgpu *vgpu;
 	char why[256];
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	assert_true(fd >= 0);
+	strcpy(address.sun_path, control_path);
 	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	close(fd);
 	vgpu = sim_create(&options, why, sizeof(why));
 	assert_non_null(vgpu);
 	vgpu_destroy(vgpu);
 
-	fd = open(SOCKET_PATH, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	fd = open(control_path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
 	close(fd);
 	assert_null(sim_create(&options, why, sizeof(why)));
-	assert_int_equal(access(SOCKET_PATH, F_OK), 0);
-	unlink(SOCKET_PATH);
+	assert_int_equal(access(control_path, F_OK), 0);
+	unlink(control_path);
 	options.control = (char *)(uintptr_t) "/nonexistent/socket";
 	assert_null(sim_create(&options, why, sizeof(why)));
 	assert_int_equal(errno, ENOENT);
@@ -400,5 +413,5 @@ int main(void)
 		cmocka_unit_test(test_control_left),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, make_names, NULL);
 }
