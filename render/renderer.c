@@ -12,11 +12,6 @@
 #include "render/impl.h"
 #include "render/tile.h"
 
-/* 1 where gl.c is part of the build. */
-#ifndef RENDER_GL
-#define RENDER_GL 0
-#endif
-
 /*
  * Seconds per byte above which mapped reads are called slow. Ordinary memory costs 0.05 to 0.2 ns,
  * memory behind a bus that is read uncached 5 to 50. At 1 ns a look at 1920x1080 takes 8 ms: half of
@@ -46,29 +41,24 @@ static int open_gl(struct renderer *renderer)
 			"the CPU renderer was asked for");
 		return -ENOTSUP;
 	}
-	if (RENDER_GL) {
-		renderer->gl = gl_create(renderer, renderer->options.render_node,
-			renderer->gl_missing, sizeof(renderer->gl_missing));
-		if (renderer->gl) {
-			renderer->gl_missing[0] = '\0';
-			snprintf(renderer->description, sizeof(renderer->description), "%s",
-				gl_describe(renderer->gl));
-			return 0;
-		}
+	renderer->gl = gl_create(renderer, renderer->options.render_node, renderer->gl_missing,
+		sizeof(renderer->gl_missing));
+	if (!renderer->gl) {
 		if (!renderer->gl_missing[0]) {
 			snprintf(renderer->gl_missing, sizeof(renderer->gl_missing),
 				"EGL could not be opened");
 		}
-	} else {
-		snprintf(renderer->gl_missing, sizeof(renderer->gl_missing),
-			"this build has no GL path");
+		return -ENOTSUP;
 	}
-	return -ENOTSUP;
+	renderer->gl_missing[0] = '\0';
+	snprintf(renderer->description, sizeof(renderer->description), "%s",
+		gl_describe(renderer->gl));
+	return 0;
 }
 
 static bool has_hardware_gl(struct renderer *renderer)
 {
-	return RENDER_GL && open_gl(renderer) == 0 && !gl_is_software(renderer->gl);
+	return open_gl(renderer) == 0 && !gl_is_software(renderer->gl);
 }
 
 struct renderer *renderer_create(const struct renderer_options *options, char *why, size_t why_size)
@@ -127,9 +117,7 @@ void renderer_destroy(struct renderer *renderer)
 	if (!renderer) {
 		return;
 	}
-	if (RENDER_GL) {
-		gl_destroy(renderer->gl);
-	}
+	gl_destroy(renderer->gl);
 	free((char *)renderer->options.render_node);
 	free(renderer->snapshot.pixels);
 	free(renderer);
@@ -142,7 +130,7 @@ const char *renderer_describe(const struct renderer *renderer)
 
 bool renderer_is_software_gl(const struct renderer *renderer)
 {
-	return RENDER_GL && renderer->gl && gl_is_software(renderer->gl);
+	return renderer->gl && gl_is_software(renderer->gl);
 }
 
 struct renderer_counters *renderer_counters(struct renderer *renderer)
@@ -172,7 +160,7 @@ int renderer_can_import(
 	struct renderer *renderer, uint32_t format, uint64_t modifier, char *why, size_t why_size)
 {
 	char cpu[256];
-	int ret = -ENOTSUP;
+	int ret;
 
 	if (renderer->options.kind != RENDERER_GL) {
 		ret = cpu_can_import(format, modifier, cpu, sizeof(cpu));
@@ -188,10 +176,7 @@ int renderer_can_import(
 		join_reasons(renderer, cpu, why, why_size);
 		return -ENOTSUP;
 	}
-	if (RENDER_GL) {
-		ret = gl_can_import(renderer->gl, format, modifier, why, why_size);
-	}
-	return ret;
+	return gl_can_import(renderer->gl, format, modifier, why, why_size);
 }
 
 /*
@@ -210,7 +195,7 @@ static int import(struct renderer *renderer, const struct buffer_attributes *att
 	if (attributes->kind == BUFFER_MEMORY || kind == RENDERER_CPU) {
 		return cpu_import(renderer, attributes, result, why, why_size);
 	}
-	if (RENDER_GL && kind == RENDERER_GL) {
+	if (kind == RENDERER_GL) {
 		return gl_import(renderer->gl, attributes, result, why, why_size);
 	}
 
@@ -233,10 +218,7 @@ static int import(struct renderer *renderer, const struct buffer_attributes *att
 		join_reasons(renderer, cpu, why, why_size);
 		return ret;
 	}
-	if (RENDER_GL) {
-		ret = gl_import(renderer->gl, attributes, result, why, why_size);
-	}
-	return ret;
+	return gl_import(renderer->gl, attributes, result, why, why_size);
 }
 
 int renderer_import(struct renderer *renderer, const struct buffer_attributes *attributes,

@@ -205,6 +205,7 @@ static void test_auto(void **state)
 	attributes.format = DRM_FORMAT_XRGB8888;
 	attributes.stride = 4;
 	refuse(renderer, &attributes, -ERANGE, "stride 4 ");
+	assert_string_equal(renderer_describe(renderer), "cpu, and gl once a buffer needs it");
 	buffer_close(&buffer);
 	renderer_destroy(renderer);
 }
