@@ -2,7 +2,7 @@
 /*
  * usage: micro_damage [WIDTHxHEIGHT]
  *
- * What one look of the CPU path costs, in time and in bytes read: of a picture in which nothing
+ * What one look of the CPU path costs, in CPU time and in bytes read: of a picture in which nothing
  * changed, of one in which a box of 64x64 moved, and of one that is all new; warm, and with picture
  * and snapshot flushed from the caches before (a small cache, or looks far apart). A memcmp of the
  * same bytes beside it tells how fast the memory is at the moment. Medians of 40 looks, packing of
@@ -53,7 +53,7 @@ static uint64_t now_ns(void)
 {
 	struct timespec time;
 
-	clock_gettime(CLOCK_MONOTONIC, &time);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
 	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
 }
 
