@@ -91,8 +91,8 @@ int device_open_node(const struct device_request *request, const char *what, con
 	case -ENODEV:
 	case -ENXIO:
 		return device_why(request, rc,
-			"%s %s does not exist: the device is gone, or the kernel's vfio modules are "
-			"not loaded",
+			"%s %s does not exist: look whether the device does, and whether the kernel's "
+			"modules vfio and iommufd are loaded",
 			what, path);
 	case -EACCES:
 	case -EPERM:

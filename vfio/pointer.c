@@ -10,46 +10,135 @@
  * A hand that moves the pointer is slower than we ask: the same place again is no end of a movement.
  * After so many it is, and the next movement may go either way.
  */
-#define STILL_REPORTS 16
+#define STILL_REPORTS 8
+
+/* How unlikely a change of speed is: most of all one that turns round. */
+static int64_t movement_cost(int32_t before, int32_t now)
+{
+	int64_t speed = labs(before);
+	int64_t new_speed = labs(now);
+
+	if (now == 0 || (before < 0) == (now < 0)) {
+		return labs(new_speed - speed);
+	}
+	return speed + 2 * new_speed;
+}
+
+/* Goes on with a story at a new position; keeps the cheapest that leads there. */
+static void tell(
+	struct pointer_story *to, const struct pointer_story *from, int32_t position, int32_t side)
+{
+	int32_t moved = position - from->position;
+	struct pointer_story story = {.told = true, .position = position};
+
+	if (!from->told) {
+		return;
+	}
+	story.cost = from->cost;
+	if (abs(moved) > 2 * side) {
+		/* A jump: nothing follows from it, and no sign is the likelier. */
+		if (position < 0) {
+			return;
+		}
+	} else {
+		story.step = moved;
+		story.cost += movement_cost(from->step, story.step);
+	}
+	if (!to->told || story.cost < to->cost) {
+		*to = story;
+	}
+}
+
+static void stop(struct pointer_story *story)
+{
+	story->cost += movement_cost(story->step, 0);
+	story->step = 0;
+}
+
+static void believe_only(struct pointer_axis *axis, int32_t position, int32_t side)
+{
+	struct pointer_story story = {.told = true, .position = position};
+	const struct pointer_story *last = axis->is_negative ? &axis->negative : &axis->positive;
+
+	if (last->told && abs(position - last->position) <= 2 * side) {
+		story.step = position - last->position;
+	}
+	axis->is_negative = position < 0;
+	axis->positive = (struct pointer_story){0};
+	axis->negative = (struct pointer_story){0};
+	*(position < 0 ? &axis->negative : &axis->positive) = story;
+}
 
 /*
- * limit is how far the cursor can hang over the edge: its hot spot stays on the screen. Beyond it
- * there is no doubt, within it the nearer to the predicted place wins.
+ * The same place again. Or just the mirrored one: that is not believed yet, but it is the beginning
+ * of a story that the next movement may bear out.
+ */
+static int32_t stay(struct pointer_axis *axis, int32_t position, int32_t side, bool can_cross)
+{
+	const struct pointer_axis before = *axis;
+
+	if (axis->still < STILL_REPORTS) {
+		if (can_cross) {
+			tell(&axis->positive, &before.negative, position, side);
+			tell(&axis->negative, &before.positive, -position, side);
+		}
+		if (++axis->still == STILL_REPORTS) {
+			stop(&axis->positive);
+			stop(&axis->negative);
+		}
+	}
+	return axis->is_negative ? axis->negative.position : axis->positive.position;
+}
+
+/*
+ * Two stories are told on, one for each sign, and the smoother one is believed, so that the next
+ * positions mend a wrong belief. limit is how far the cursor can hang over the edge: its hot spot
+ * stays on the screen.
  */
 static int32_t track_axis(struct pointer_axis *axis, uint32_t raw, uint32_t side, uint32_t limit)
 {
+	const struct pointer_story *believed =
+		axis->is_negative ? &axis->negative : &axis->positive;
+	struct pointer_story positive = {0};
+	struct pointer_story negative = {0};
 	int32_t position;
 
+	if (believed->told && raw == (uint32_t)abs(believed->position) &&
+		(!axis->is_negative || raw <= limit)) {
+		return stay(axis, (int32_t)raw, (int32_t)side, raw != 0 && raw <= limit);
+	}
+	axis->still = 0;
 	if (raw > INT32_MAX) {
 		/* A driver that keeps the sign. */
 		position = (int32_t)((int64_t)raw - (INT64_C(1) << 32));
-		if (position < -(int32_t)side) {
-			position = -(int32_t)side;
-		}
-	} else {
+		position = position < -(int32_t)side ? -(int32_t)side : position;
+		believe_only(axis, position, (int32_t)side);
+	} else if (raw > limit || raw == 0 || (!axis->positive.told && !axis->negative.told)) {
 		position = raw > MAX_POSITION ? MAX_POSITION : (int32_t)raw;
-		if (axis->known && position == abs(axis->last) && raw <= limit) {
-			/* No news; the other side would be a leap over both. */
-			position = axis->last;
-		} else if (axis->known && raw <= limit) {
-			int32_t expected = axis->last + axis->step;
-			int32_t positive = abs(position - expected);
-			int32_t negative = abs(-position - expected);
-
-			/* Far from both is a jump, which says nothing; no sign is the likelier. */
-			if (negative < positive && negative <= (int32_t)side) {
-				position = -position;
-			}
+		believe_only(axis, position, (int32_t)side);
+	} else {
+		position = (int32_t)raw;
+		tell(&positive, &axis->positive, position, (int32_t)side);
+		tell(&positive, &axis->negative, position, (int32_t)side);
+		tell(&negative, &axis->negative, -position, (int32_t)side);
+		tell(&negative, &axis->positive, -position, (int32_t)side);
+		/* Where both are as good, the belief stays. */
+		if (!negative.told || positive.cost < negative.cost) {
+			axis->is_negative = false;
+		} else if (negative.cost < positive.cost) {
+			axis->is_negative = true;
 		}
+		if (negative.told) {
+			int64_t least =
+				positive.cost < negative.cost ? positive.cost : negative.cost;
+
+			positive.cost -= least;
+			negative.cost -= least;
+		}
+		axis->positive = positive;
+		axis->negative = negative;
 	}
-	if (axis->known && position == axis->last && ++axis->still < STILL_REPORTS) {
-		return position;
-	}
-	axis->still = 0;
-	axis->step = axis->known ? position - axis->last : 0;
-	axis->last = position;
-	axis->known = true;
-	return position;
+	return axis->is_negative ? axis->negative.position : axis->positive.position;
 }
 
 void pointer_track(struct pointer_tracker *tracker, const struct pointer_report *report, int32_t *x,
@@ -60,9 +149,12 @@ void pointer_track(struct pointer_tracker *tracker, const struct pointer_report 
 
 	/*
 	 * A guest that fills the hot spot in says how far it can go. 0,0 is also what a guest driver
-	 * leaves that knows nothing of it, so that says nothing.
+	 * leaves that knows nothing of it, so it counts only once there was another.
 	 */
 	if (report->hot_known && (report->hot_x != 0 || report->hot_y != 0)) {
+		tracker->hot_filled = true;
+	}
+	if (report->hot_known && tracker->hot_filled) {
 		limit_x = report->hot_x;
 		limit_y = report->hot_y;
 	}
@@ -72,6 +164,8 @@ void pointer_track(struct pointer_tracker *tracker, const struct pointer_report 
 
 void pointer_rest(struct pointer_tracker *tracker)
 {
-	tracker->x.step = 0;
-	tracker->y.step = 0;
+	tracker->x.positive.step = 0;
+	tracker->x.negative.step = 0;
+	tracker->y.positive.step = 0;
+	tracker->y.negative.step = 0;
 }

@@ -12,15 +12,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct pointer_axis {
-	bool known; /* last is valid */
-	int32_t last; /* pixels, signed */
+/* One story of how the pointer got where it is: the cheaper, the smoother was the movement. */
+struct pointer_story {
+	bool told;
+	int32_t position; /* pixels, signed */
 	int32_t step; /* pixels of the last movement, 0 once it has rested */
-	unsigned still; /* reports since then that said the same */
+	int64_t cost;
+};
+
+struct pointer_axis {
+	struct pointer_story positive, negative; /* by the sign of their position */
+	bool is_negative; /* which one is believed */
+	unsigned still; /* reports since the last movement */
 };
 
 struct pointer_tracker {
 	struct pointer_axis x, y;
+	bool hot_filled; /* this guest has told a hot spot at least once */
 };
 
 /* One cursor as the device states it, after its size was checked. */
