@@ -392,7 +392,7 @@ static void test_cursor(void **state)
 /* The sign that GVT-g drops comes back, also over a moment in which the cursor was off. */
 static void test_cursor_sign(void **state)
 {
-	static const int32_t path[] = {20, 12, 4, -4, -12, -20, -20};
+	static const int32_t path[] = {21, 13, 5, -3, -11, -19, -19};
 	struct fake_vgpu fake;
 	struct vgpu_query query;
 
@@ -407,9 +407,9 @@ static void test_cursor_sign(void **state)
 	}
 	memset(&fake.answer[PLANE_CURSOR], 0, sizeof(fake.answer[0]));
 	assert_int_equal(vgpu_query(&fake.vgpu, PLANE_CURSOR, &query), VGPU_NO_PICTURE);
-	fake.answer[PLANE_CURSOR] = fake_cursor(64, 20, 300);
+	fake.answer[PLANE_CURSOR] = fake_cursor(64, 19, 300);
 	assert_int_equal(vgpu_query(&fake.vgpu, PLANE_CURSOR, &query), VGPU_PICTURE);
-	assert_int_equal(query.position.x, -20);
+	assert_int_equal(query.position.x, -19);
 	fake_finish(&fake);
 }
 
