@@ -444,7 +444,7 @@ static int flush_resources(QXLInstance *qxl)
 static void async_complete(QXLInstance *qxl, uint64_t cookie)
 {
 	if (cookie == MODE_COOKIE) {
-		mode_destroyed(sink_of_qxl(qxl));
+		mode_step_done(sink_of_qxl(qxl));
 	} else {
 		g_free((void *)(uintptr_t)cookie);
 	}

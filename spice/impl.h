@@ -81,10 +81,17 @@ bool sockets_sweep(struct sockets *sockets);
 bool sockets_behind(struct sockets *sockets);
 /* Bytes that wait in all of them: to see whether they move. */
 uint64_t sockets_waiting(struct sockets *sockets);
-/* Notes what waits now; the next call with shut shuts those where as much waits still. */
-unsigned sockets_stalled(struct sockets *sockets, bool shut);
-/* Shuts all of them; the library finds out by itself. Returns how many. */
-unsigned sockets_shut(struct sockets *sockets);
+/* Notes what waits now in each, for SOCKETS_STALLED. */
+void sockets_note(struct sockets *sockets);
+
+enum sockets_which {
+	SOCKETS_STALLED, /* not new, and as much waits as was noted last */
+	SOCKETS_OLD, /* not new */
+	SOCKETS_ALL,
+};
+
+/* Shuts connections; the library finds out by itself. Returns how many. */
+unsigned sockets_shut(struct sockets *sockets, enum sockets_which which);
 
 /* display.c: draw commands, their queue and the gate. */
 
@@ -126,9 +133,9 @@ void display_wakeup(struct spice_sink *sink);
 
 /* mode.c: the primary surface and its changes. [main] */
 
-#define MODE_COOKIE 1 /* of the one call whose cookie is no pointer */
+#define MODE_COOKIE 1 /* of the calls whose cookie is no pointer */
 
-enum mode_stage { MODE_STEADY, MODE_DRAINING, MODE_DESTROYING };
+enum mode_stage { MODE_STEADY, MODE_DRAINING, MODE_DESTROYING, MODE_CREATING };
 
 struct mode {
 	GSource *source;
@@ -139,7 +146,7 @@ struct mode {
 	enum mode_stage stage;
 	uint32_t width, height; /* of next_shadow */
 	void *next_shadow;
-	atomic_bool destroyed; /* [worker] the old surface is gone */
+	atomic_bool done; /* [worker] what the stage waits for */
 	bool shut; /* sockets were shut to get on */
 	int64_t since, moved_at, shut_at; /* us */
 	uint64_t moved;
@@ -148,7 +155,7 @@ struct mode {
 int mode_init(struct spice_sink *sink, char *why, size_t why_size);
 /* After the library is gone: it may draw into the shadow until then. */
 void mode_finish(struct spice_sink *sink);
-void mode_destroyed(struct spice_sink *sink); /* [worker] */
+void mode_step_done(struct spice_sink *sink); /* [worker] */
 /* The last viewer has gone, or one came. */
 void mode_viewers_changed(struct spice_sink *sink, unsigned count);
 

@@ -24,38 +24,30 @@ static void *allocate_shadow(uint32_t width, uint32_t height)
 	return shadow == MAP_FAILED ? NULL : shadow;
 }
 
-static void create_primary(struct spice_sink *sink, void *shadow, uint32_t width, uint32_t height)
+static QXLDevSurfaceCreate describe(uint32_t width, uint32_t height, void *shadow)
 {
-	struct mode *mode = &sink->mode;
-	QXLMonitorsConfig *config;
-	struct spice_sink *before;
+	return (QXLDevSurfaceCreate){
+		.width = width,
+		.height = height,
+		.stride = -(int32_t)(width * 4), /* negative: the first row comes first */
+		.format = SPICE_SURFACE_FMT_32_xRGB,
+		.mouse_mode = 1,
+		.type = QXL_SURF_TYPE_PRIMARY,
+		.mem = (uintptr_t)shadow,
+	};
+}
 
-	config = g_malloc0(sizeof(*config) + sizeof(config->heads[0]));
+static void send_monitors_config(struct spice_sink *sink, uint32_t width, uint32_t height)
+{
+	QXLMonitorsConfig *config = g_malloc0(sizeof(*config) + sizeof(config->heads[0]));
+
 	config->count = 1;
 	config->max_allowed = 1;
 	config->heads[0].width = width;
 	config->heads[0].height = height;
-	if (mode->shadow) {
-		munmap(mode->shadow, mode->shadow_size);
-	}
-	mode->shadow = shadow;
-	mode->shadow_size = (size_t)width * height * 4;
-
-	before = loop_enter(sink);
-	spice_qxl_create_primary_surface(&sink->qxl, 0,
-		&(QXLDevSurfaceCreate){
-			.width = width,
-			.height = height,
-			.stride = -(int32_t)(width * 4), /* negative: the first row comes first */
-			.format = SPICE_SURFACE_FMT_32_xRGB,
-			.mouse_mode = 1,
-			.type = QXL_SURF_TYPE_PRIMARY,
-			.mem = (uintptr_t)shadow,
-		});
 	/* Read later, in the worker; async_complete frees it. */
 	spice_qxl_monitors_config_async(
 		&sink->qxl, (uintptr_t)config, 0, (uint64_t)(uintptr_t)config);
-	loop_leave(sink, before);
 }
 
 /* What viewers have read and the library has sent; it changes while they move. */
@@ -90,7 +82,8 @@ static bool impatient(struct spice_sink *sink)
 	}
 	if (!mode->shut &&
 		(now - mode->moved_at > DRAIN_STILL_US || now - mode->since > DRAIN_MAX_US)) {
-		atomic_fetch_add(&sink->counters.viewers_shut, sockets_shut(&sink->sockets));
+		atomic_fetch_add(
+			&sink->counters.viewers_shut, sockets_shut(&sink->sockets, SOCKETS_ALL));
 		mode->shut = true;
 		mode->shut_at = now;
 	}
@@ -116,9 +109,10 @@ static bool drained(struct spice_sink *sink)
 }
 
 /*
- * The old surface goes by the asynchronous way: the worker may wait there for a viewer, which is then
- * seen here as no movement. (Of the two calls for it this one does not touch the mouse mode, which
- * the other would do on the worker's thread.)
+ * Both calls are the asynchronous ones: the worker may be waiting for a viewer, be it one that stands
+ * still or one that has only half connected, and main shall not. Such a viewer is seen here as no
+ * movement. (Of the two ways to destroy, this one leaves the mouse mode alone; creating looks at it on
+ * the worker's thread, but finds it as it was.)
  */
 static void destroy_primary(struct spice_sink *sink)
 {
@@ -134,17 +128,37 @@ static void destroy_primary(struct spice_sink *sink)
 		loop_source_in(mode->source, RETRY_MS);
 		return;
 	}
-	atomic_store(&mode->destroyed, false);
 	enter_stage(sink, MODE_DESTROYING);
+	atomic_store(&mode->done, false);
 	before = loop_enter(sink);
 	spice_qxl_destroy_surfaces_async(&sink->qxl, MODE_COOKIE);
 	loop_leave(sink, before);
 	loop_source_in(mode->source, DRAIN_STEP_MS);
 }
 
-void mode_destroyed(struct spice_sink *sink)
+static void create_primary(struct spice_sink *sink)
 {
-	atomic_store(&sink->mode.destroyed, true);
+	struct mode *mode = &sink->mode;
+	QXLDevSurfaceCreate surface;
+	struct spice_sink *before;
+
+	munmap(mode->shadow, mode->shadow_size);
+	mode->shadow = mode->next_shadow;
+	mode->shadow_size = (size_t)mode->width * mode->height * 4;
+	mode->next_shadow = NULL;
+	surface = describe(mode->width, mode->height, mode->shadow);
+	enter_stage(sink, MODE_CREATING);
+	atomic_store(&mode->done, false);
+	before = loop_enter(sink);
+	spice_qxl_create_primary_surface_async(&sink->qxl, 0, &surface, MODE_COOKIE);
+	send_monitors_config(sink, mode->width, mode->height);
+	loop_leave(sink, before);
+	loop_source_in(mode->source, DRAIN_STEP_MS);
+}
+
+void mode_step_done(struct spice_sink *sink)
+{
+	atomic_store(&sink->mode.done, true);
 	loop_source_in(sink->mode.source, 0);
 }
 
@@ -153,8 +167,6 @@ static void finish_switch(struct spice_sink *sink)
 	struct mode *mode = &sink->mode;
 	struct display *d = &sink->display;
 
-	create_primary(sink, mode->next_shadow, mode->width, mode->height);
-	mode->next_shadow = NULL;
 	mode->stage = MODE_STEADY;
 	atomic_fetch_add(&sink->counters.mode_switches, 1);
 	pthread_mutex_lock(&d->lock);
@@ -182,17 +194,24 @@ static void step_switch(struct spice_sink *sink)
 	case MODE_DRAINING:
 		if (drained(sink) || impatient(sink)) {
 			destroy_primary(sink);
+		} else {
+			loop_source_in(mode->source, DRAIN_STEP_MS);
+		}
+		return;
+	case MODE_DESTROYING:
+		if (atomic_load(&mode->done)) {
+			create_primary(sink);
 			return;
 		}
 		break;
-	case MODE_DESTROYING:
-		if (atomic_load(&mode->destroyed)) {
+	case MODE_CREATING:
+		if (atomic_load(&mode->done)) {
 			finish_switch(sink);
 			return;
 		}
-		impatient(sink);
 		break;
 	}
+	impatient(sink);
 	loop_source_in(mode->source, DRAIN_STEP_MS);
 }
 
@@ -242,6 +261,7 @@ int mode_init(struct spice_sink *sink, char *why, size_t why_size)
 {
 	struct display *d = &sink->display;
 	void *shadow = allocate_shadow(FIRST_WIDTH, FIRST_HEIGHT);
+	QXLDevSurfaceCreate surface;
 
 	sink->mode.source = loop_source_new(mode_work, sink);
 	if (!shadow) {
@@ -249,7 +269,11 @@ int mode_init(struct spice_sink *sink, char *why, size_t why_size)
 			FIRST_HEIGHT);
 		return -ENOMEM;
 	}
-	create_primary(sink, shadow, FIRST_WIDTH, FIRST_HEIGHT);
+	sink->mode.shadow = shadow;
+	sink->mode.shadow_size = (size_t)FIRST_WIDTH * FIRST_HEIGHT * 4;
+	surface = describe(FIRST_WIDTH, FIRST_HEIGHT, shadow);
+	spice_qxl_create_primary_surface(&sink->qxl, 0, &surface);
+	send_monitors_config(sink, FIRST_WIDTH, FIRST_HEIGHT);
 	d->width = FIRST_WIDTH;
 	d->height = FIRST_HEIGHT;
 	pointer_reset(sink);

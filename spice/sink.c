@@ -217,7 +217,7 @@ void spice_sink_destroy(struct spice_sink *sink)
 	}
 	atomic_store(&sink->closing, true);
 	/* Viewers that stand still would hold the library up. */
-	sockets_shut(&sink->sockets);
+	sockets_shut(&sink->sockets, SOCKETS_ALL);
 	if (sink->server) {
 		before = loop_enter(sink);
 		if (sink->qxl_added) {

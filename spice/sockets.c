@@ -23,11 +23,15 @@ struct viewer_socket {
 	int duplicate;
 	ino_t inode;
 	bool tcp;
+	int64_t since; /* us */
 	int noted; /* bytes that waited when last noted */
 	bool shut;
 };
 
 #define SOCKETS_MAX 256
+
+/* While a connection is new its small messages wait for late acknowledgements. */
+#define NEW_US (1000 * 1000)
 
 /*
  * How much may wait in a socket before the next frame is held back. At 20 Mbit/s it is 100 ms; the
@@ -88,6 +92,7 @@ int sockets_add(struct sockets *sockets, int fd)
 	}
 	s->fd = fd;
 	s->inode = st.st_ino;
+	s->since = g_get_monotonic_time();
 	getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len);
 	s->tcp = domain == AF_INET || domain == AF_INET6;
 	if (s->tcp) {
@@ -186,32 +191,33 @@ static unsigned shut_down(struct viewer_socket *s)
 	return 1;
 }
 
-unsigned sockets_stalled(struct sockets *sockets, bool shut)
+void sockets_note(struct sockets *sockets)
 {
+	struct viewer_socket *s;
+
+	pthread_mutex_lock(&sockets->lock);
+	for (s = sockets->list; s; s = s->next) {
+		s->noted = waiting(s);
+	}
+	pthread_mutex_unlock(&sockets->lock);
+}
+
+unsigned sockets_shut(struct sockets *sockets, enum sockets_which which)
+{
+	int64_t now = g_get_monotonic_time();
 	struct viewer_socket *s;
 	unsigned n = 0;
 
 	pthread_mutex_lock(&sockets->lock);
 	for (s = sockets->list; s; s = s->next) {
+		bool old = now - s->since > NEW_US;
 		int bytes = waiting(s);
 
-		if (shut && bytes && bytes == s->noted) {
+		if (which == SOCKETS_ALL || (which == SOCKETS_OLD && old) ||
+			(which == SOCKETS_STALLED && old && bytes && bytes == s->noted)) {
 			n += shut_down(s);
 		}
 		s->noted = bytes;
-	}
-	pthread_mutex_unlock(&sockets->lock);
-	return n;
-}
-
-unsigned sockets_shut(struct sockets *sockets)
-{
-	struct viewer_socket *s;
-	unsigned n = 0;
-
-	pthread_mutex_lock(&sockets->lock);
-	for (s = sockets->list; s; s = s->next) {
-		n += shut_down(s);
 	}
 	pthread_mutex_unlock(&sockets->lock);
 	return n;

@@ -10,16 +10,17 @@
 #include "spice/impl.h"
 
 /*
- * Several calls of the library wait for its worker, and the worker waits up to 30 s for a viewer that
- * stands still, be it at a mode change, at the end, or when a half-open connection never says more.
- * So main arms a timer before each entry and this thread shuts sockets when it runs out: first those
- * that have bytes waiting and do not move, then, if that was not it, all.
+ * Several calls of the library wait for its worker (above all the disconnection of a viewer, which
+ * happens inside its own callbacks), and the worker waits up to 30 s for a viewer that stands still or
+ * that has only half connected. So main arms a timer before each entry, and this thread shuts sockets
+ * when it runs out: first those that have bytes waiting which do not move, then more.
  *
  * Where main or the worker computes, or waits for a processor, nobody stands still: only the looks
  * that find both asleep count.
  */
 #define STEP_STALLED 2 /* 80 ms: nothing moved in the last 40 */
-#define STEP_ALL 6 /* 240 ms */
+#define STEP_OLD 6 /* 240 ms */
+#define STEP_ALL 12 /* 480 ms */
 
 static void set_timer(struct watchdog *watchdog, long ms)
 {
@@ -61,16 +62,15 @@ static bool main_waits(const struct spice_sink *sink)
 
 static void bark(struct spice_sink *sink, unsigned step)
 {
-	unsigned n = 0;
+	enum sockets_which which = step < STEP_OLD ? SOCKETS_STALLED
+		: step < STEP_ALL                  ? SOCKETS_OLD
+						   : SOCKETS_ALL;
 
 	if (step < STEP_STALLED) {
-		sockets_stalled(&sink->sockets, false);
-	} else if (step < STEP_ALL) {
-		n = sockets_stalled(&sink->sockets, true);
+		sockets_note(&sink->sockets);
 	} else {
-		n = sockets_shut(&sink->sockets);
+		atomic_fetch_add(&sink->counters.viewers_shut, sockets_shut(&sink->sockets, which));
 	}
-	atomic_fetch_add(&sink->counters.viewers_shut, n);
 }
 
 static void *watchdog_thread(void *data)
