@@ -23,6 +23,7 @@
 
 #define NS 1000000000
 #define BOX_SIDE 64 /* pixels */
+#define LETTERS 64
 #define SCROLL_STEP 4 /* pixels a frame */
 #define SCROLL_MORE 1024 /* rows of the scrolled text beyond the screen's height */
 #define VIDEO_FRAMES 8 /* that are made in advance and shown in turn */
@@ -84,6 +85,15 @@ static void fill(struct painter *painter, uint32_t x, uint32_t y, uint32_t width
 	}
 }
 
+/* One whole row, but for the stamp, which is whole at any time but while it is written. */
+static void copy_row(struct painter *painter, uint32_t y, const uint32_t *from)
+{
+	uint32_t skip = y < STAMP_HEIGHT ? STAMP_WIDTH : 0;
+
+	memcpy(painter->pixels + (size_t)y * painter->width + skip, from + skip,
+		(size_t)(painter->width - skip) * 4);
+}
+
 /* A desktop's worth of plain areas: what idle and box lie on. */
 static bool prepare_plain(struct painter *painter)
 {
@@ -114,6 +124,7 @@ static void paint_box(struct painter *painter, uint32_t frame)
 static bool prepare_scroll(struct painter *painter)
 {
 	uint32_t rows = painter->height + SCROLL_MORE;
+	uint64_t font[LETTERS];
 
 	if (!stock_create(painter, (size_t)painter->width * rows)) {
 		return false;
@@ -121,18 +132,21 @@ static bool prepare_scroll(struct painter *painter)
 	for (size_t i = 0; i < (size_t)painter->width * rows; i++) {
 		painter->stock[i] = 0xf8f8f8;
 	}
+	for (uint32_t i = 0; i < LETTERS; i++) {
+		font[i] = random_next(painter);
+	}
 	for (uint32_t y = 0; y + 16 <= rows; y += 16) {
 		uint32_t end = painter->width * (20 + random_next(painter) % 80) / 100;
 
 		for (uint32_t x = 8; x + 8 < end; x += 8) {
-			uint64_t glyph = random_next(painter);
+			uint32_t letter = random_next(painter) % (LETTERS + LETTERS / 6);
 
-			if (glyph >> 60 == 0) {
+			if (letter >= LETTERS) {
 				continue; /* a space */
 			}
 			for (uint32_t j = 0; j < 10; j++) {
 				for (uint32_t i = 0; i < 6; i++) {
-					if (glyph >> (j * 6 + i) & 1) {
+					if (font[letter] >> (j * 6 + i) & 1) {
 						painter->stock[(size_t)(y + 3 + j) *
 								painter->width +
 							x + i] = 0x202020;
@@ -147,12 +161,11 @@ static bool prepare_scroll(struct painter *painter)
 static void paint_scroll(struct painter *painter, uint32_t frame)
 {
 	uint32_t rows = painter->height + SCROLL_MORE;
-	uint32_t first = (uint32_t)((uint64_t)frame * SCROLL_STEP % rows);
-	uint32_t n = rows - first < painter->height ? rows - first : painter->height;
-	size_t row = painter->width;
+	uint64_t first = (uint64_t)frame * SCROLL_STEP;
 
-	memcpy(painter->pixels, painter->stock + first * row, n * row * 4);
-	memcpy(painter->pixels + n * row, painter->stock, (painter->height - n) * row * 4);
+	for (uint32_t y = 0; y < painter->height; y++) {
+		copy_row(painter, y, painter->stock + (first + y) % rows * painter->width);
+	}
 }
 
 /* A window of a quarter of the screen with moving gradients and a little grain in it. */
@@ -208,8 +221,11 @@ static bool prepare_noise(struct painter *painter)
 
 static void paint_noise(struct painter *painter, uint32_t frame)
 {
-	memcpy(painter->pixels, painter->stock + random_next(painter) % NOISE_MORE,
-		(size_t)painter->width * painter->height * 4);
+	const uint32_t *from = painter->stock + random_next(painter) % NOISE_MORE;
+
+	for (uint32_t y = 0; y < painter->height; y++) {
+		copy_row(painter, y, from + (size_t)y * painter->width);
+	}
 }
 
 static const struct scene scenes[] = {
