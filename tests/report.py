@@ -24,7 +24,7 @@ def read_meson(prefix, path):
     with open(path, encoding="utf-8", errors="replace") as file:
         for line in file:
             entry = json.loads(line)
-            name = prefix + entry["name"]
+            name = prefix + entry["name"].removeprefix("vgpu-bridge:")
             text = (entry.get("stdout") or "") + (entry.get("stderr") or "")
             if entry["result"] in ("OK", "EXPECTEDFAIL"):
                 yield "ok", name, text

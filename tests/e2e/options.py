@@ -82,7 +82,8 @@ CASES = [
     (SERVE + ["--renderer", "vulkan"], USAGE, ["--renderer", "'vulkan'"]),
     (SERVE + ["--render-node", "{dir}/none"], USAGE, ["--render-node", "'{dir}/none'"]),
     (SERVE + ["--render-node", "{dir}"], USAGE, ["--render-node", "'{dir}'"]),
-    (SERVE + ["--renderer", "gl", "--render-node", "/dev/null"] + QUIET, RENDER, ["/dev/null"]),
+    # What GL lacks differs from machine to machine.
+    (SERVE + ["--renderer", "gl", "--render-node", "/dev/null"] + QUIET, RENDER, [" error: "]),
     (SERVE + ["--max-fps", "0"], USAGE, ["--max-fps", "'0'"]),
     (SERVE + ["--max-fps", "241"], USAGE, ["--max-fps", "'241'"]),
     (SERVE + ["--max-fps", "fast"], USAGE, ["--max-fps", "'fast'"]),
