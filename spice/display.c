@@ -443,9 +443,9 @@ static int flush_resources(QXLInstance *qxl)
 /* A monitors config's cookie is the memory that it was read from. */
 static void async_complete(QXLInstance *qxl, uint64_t cookie)
 {
-	if (cookie == MODE_COOKIE) {
-		mode_step_done(sink_of_qxl(qxl));
-	} else {
+	if (cookie == MODE_COOKIE_CREATE) {
+		mode_replaced(sink_of_qxl(qxl));
+	} else if (cookie != MODE_COOKIE_DESTROY) {
 		g_free((void *)(uintptr_t)cookie);
 	}
 }

@@ -133,9 +133,11 @@ void display_wakeup(struct spice_sink *sink);
 
 /* mode.c: the primary surface and its changes. [main] */
 
-#define MODE_COOKIE 1 /* of the calls whose cookie is no pointer */
+/* Of the calls whose cookie is no pointer. */
+#define MODE_COOKIE_DESTROY 1
+#define MODE_COOKIE_CREATE 2
 
-enum mode_stage { MODE_STEADY, MODE_DRAINING, MODE_DESTROYING, MODE_CREATING };
+enum mode_stage { MODE_STEADY, MODE_DRAINING, MODE_REPLACING };
 
 struct mode {
 	GSource *source;
@@ -146,7 +148,7 @@ struct mode {
 	enum mode_stage stage;
 	uint32_t width, height; /* of next_shadow */
 	void *next_shadow;
-	atomic_bool done; /* [worker] what the stage waits for */
+	atomic_bool replaced; /* [worker] */
 	bool shut; /* sockets were shut to get on */
 	int64_t since, moved_at, shut_at; /* us */
 	uint64_t moved;
@@ -155,7 +157,7 @@ struct mode {
 int mode_init(struct spice_sink *sink, char *why, size_t why_size);
 /* After the library is gone: it may draw into the shadow until then. */
 void mode_finish(struct spice_sink *sink);
-void mode_step_done(struct spice_sink *sink); /* [worker] */
+void mode_replaced(struct spice_sink *sink); /* [worker] */
 /* The last viewer has gone, or one came. */
 void mode_viewers_changed(struct spice_sink *sink, unsigned count);
 

@@ -109,14 +109,16 @@ static bool drained(struct spice_sink *sink)
 }
 
 /*
- * Both calls are the asynchronous ones: the worker may be waiting for a viewer, be it one that stands
+ * The calls are the asynchronous ones: the worker may be waiting for a viewer, be it one that stands
  * still or one that has only half connected, and main shall not. Such a viewer is seen here as no
- * movement. (Of the two ways to destroy, this one leaves the mouse mode alone; creating looks at it on
- * the worker's thread, but finds it as it was.)
+ * movement. They follow on each other, so that no viewer can come between, where there is no surface.
+ * (Of the two ways to destroy, this one leaves the mouse mode alone; creating looks at it on the
+ * worker's thread, but finds it as it was.)
  */
-static void destroy_primary(struct spice_sink *sink)
+static void replace_primary(struct spice_sink *sink)
 {
 	struct mode *mode = &sink->mode;
+	QXLDevSurfaceCreate surface;
 	struct spice_sink *before;
 
 	pthread_mutex_lock(&sink->display.lock);
@@ -128,37 +130,20 @@ static void destroy_primary(struct spice_sink *sink)
 		loop_source_in(mode->source, RETRY_MS);
 		return;
 	}
-	enter_stage(sink, MODE_DESTROYING);
-	atomic_store(&mode->done, false);
+	surface = describe(mode->width, mode->height, mode->next_shadow);
+	enter_stage(sink, MODE_REPLACING);
+	atomic_store(&mode->replaced, false);
 	before = loop_enter(sink);
-	spice_qxl_destroy_surfaces_async(&sink->qxl, MODE_COOKIE);
-	loop_leave(sink, before);
-	loop_source_in(mode->source, DRAIN_STEP_MS);
-}
-
-static void create_primary(struct spice_sink *sink)
-{
-	struct mode *mode = &sink->mode;
-	QXLDevSurfaceCreate surface;
-	struct spice_sink *before;
-
-	munmap(mode->shadow, mode->shadow_size);
-	mode->shadow = mode->next_shadow;
-	mode->shadow_size = (size_t)mode->width * mode->height * 4;
-	mode->next_shadow = NULL;
-	surface = describe(mode->width, mode->height, mode->shadow);
-	enter_stage(sink, MODE_CREATING);
-	atomic_store(&mode->done, false);
-	before = loop_enter(sink);
-	spice_qxl_create_primary_surface_async(&sink->qxl, 0, &surface, MODE_COOKIE);
+	spice_qxl_destroy_surfaces_async(&sink->qxl, MODE_COOKIE_DESTROY);
+	spice_qxl_create_primary_surface_async(&sink->qxl, 0, &surface, MODE_COOKIE_CREATE);
 	send_monitors_config(sink, mode->width, mode->height);
 	loop_leave(sink, before);
 	loop_source_in(mode->source, DRAIN_STEP_MS);
 }
 
-void mode_step_done(struct spice_sink *sink)
+void mode_replaced(struct spice_sink *sink)
 {
-	atomic_store(&sink->mode.done, true);
+	atomic_store(&sink->mode.replaced, true);
 	loop_source_in(sink->mode.source, 0);
 }
 
@@ -167,6 +152,10 @@ static void finish_switch(struct spice_sink *sink)
 	struct mode *mode = &sink->mode;
 	struct display *d = &sink->display;
 
+	munmap(mode->shadow, mode->shadow_size);
+	mode->shadow = mode->next_shadow;
+	mode->shadow_size = (size_t)mode->width * mode->height * 4;
+	mode->next_shadow = NULL;
 	mode->stage = MODE_STEADY;
 	atomic_fetch_add(&sink->counters.mode_switches, 1);
 	pthread_mutex_lock(&d->lock);
@@ -193,19 +182,13 @@ static void step_switch(struct spice_sink *sink)
 		/* fall through */
 	case MODE_DRAINING:
 		if (drained(sink) || impatient(sink)) {
-			destroy_primary(sink);
+			replace_primary(sink);
 		} else {
 			loop_source_in(mode->source, DRAIN_STEP_MS);
 		}
 		return;
-	case MODE_DESTROYING:
-		if (atomic_load(&mode->done)) {
-			create_primary(sink);
-			return;
-		}
-		break;
-	case MODE_CREATING:
-		if (atomic_load(&mode->done)) {
+	case MODE_REPLACING:
+		if (atomic_load(&mode->replaced)) {
 			finish_switch(sink);
 			return;
 		}
