@@ -554,9 +554,8 @@ static void test_refusals(void **state)
 	struct renderer_counters *counters = renderer_counters(renderer);
 	struct buffer_attributes good, bad;
 	struct picture picture;
-	char why[256] = "", path[64];
+	char why[256] = "";
 	unsigned fds;
-	int fd;
 
 	picture_init(&picture, DRM_FORMAT_XRGB8888, 640, 480, 0, 0);
 	good = picture_dmabuf(&picture);
@@ -608,23 +607,38 @@ static void test_refusals(void **state)
 		-ENOTSUP);
 	assert_int_equal(counters->imports, 0);
 
-	/* A buffer that may only be read is good enough. */
+	picture_finish(&picture);
+	renderer_destroy(renderer);
+}
+
+#ifndef __SANITIZE_ADDRESS__ /* Mesa 25.0 loses a block of memory for each of these */
+/* A buffer that may only be read is good enough, and stays live. */
+static void test_read_only(void **state)
+{
+	struct renderer *renderer = make_renderer(RENDERER_GL);
+	struct picture picture;
+	struct image *image;
+	char path[64];
+	int fd;
+
+	picture_init(&picture, DRM_FORMAT_XRGB8888, 640, 480, 0, 0);
+	picture_fill(&picture, 4);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", picture.fd);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	assert_true(fd >= 0);
 	close(picture.fd);
 	picture.fd = fd;
-	picture_fill(&picture, 4);
-	{
-		struct image *image = import(renderer, &picture);
-
-		update(renderer, image);
-		assert_int_equal(picture_error(&picture, renderer_snapshot(renderer)), 0);
-		image_destroy(image);
-	}
+	image = import(renderer, &picture);
+	update(renderer, image);
+	assert_int_equal(picture_error(&picture, renderer_snapshot(renderer)), 0);
+	picture_invert(&picture, 100, 100, 20, 20);
+	assert_int_equal(update(renderer, image), 64 * 64);
+	assert_int_equal(picture_error(&picture, renderer_snapshot(renderer)), 0);
+	image_destroy(image);
 	picture_finish(&picture);
 	renderer_destroy(renderer);
 }
+#endif
 
 /* A file that shrinks below its picture must end nothing but the picture. */
 static void test_shrinks(void **state)
@@ -775,6 +789,9 @@ int main(void)
 		cmocka_unit_test(test_cursor),
 		cmocka_unit_test(test_lets_go),
 		cmocka_unit_test(test_refusals),
+#ifndef __SANITIZE_ADDRESS__
+		cmocka_unit_test(test_read_only),
+#endif
 		cmocka_unit_test(test_shrinks),
 		cmocka_unit_test(test_shrinks_under_the_read),
 	};
