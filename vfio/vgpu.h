@@ -23,7 +23,7 @@ struct vgpu_counters {
 	atomic_uint_fast64_t queries; /* QUERY_GFX_PLANE */
 	atomic_uint_fast64_t fetches; /* GET_GFX_DMABUF */
 	atomic_uint_fast64_t maps; /* region mappings made */
-	atomic_uint_fast64_t transient; /* queries answered by -ENOMEM, -EINVAL or -EFAULT */
+	atomic_uint_fast64_t transient; /* queries with an error that may pass, such as -ENOMEM */
 	atomic_uint_fast64_t stale; /* ids that were gone when fetched */
 	atomic_uint_fast64_t refused[PLANE_REFUSAL_COUNT];
 };

@@ -141,6 +141,29 @@ static void test_speeds(void **state)
 	}
 }
 
+/* Looks and movements each have their own clock: one to three looks at each place, at random. */
+static void test_uneven_looks(void **state)
+{
+	for (unsigned seed = 0; seed < 500; seed++) {
+		struct pointer_tracker tracker = {0};
+		unsigned number = seed;
+		int32_t speed = 2 + (int32_t)seed % 9;
+		int32_t last = 0;
+		int32_t x = 0, y;
+
+		for (int32_t at = 60; at >= -20; last = at, at -= speed) {
+			struct pointer_report report = report_at(at, 80);
+
+			number = number * 1103515245 + 12345;
+			for (unsigned i = 0; i <= (number >> 16) % 3; i++) {
+				pointer_track(&tracker, &report, &x, &y);
+			}
+			assert_int_equal(x, at == -last ? last : at);
+		}
+		rest(&tracker, last, 80);
+	}
+}
+
 /* Touching the edge and resting there, as an arrow does whose hot spot is its corner. */
 static void test_rest_at_edge(void **state)
 {
@@ -314,6 +337,7 @@ int main(void)
 		cmocka_unit_test(test_over_the_corner),
 		cmocka_unit_test(test_slowly),
 		cmocka_unit_test(test_speeds),
+		cmocka_unit_test(test_uneven_looks),
 		cmocka_unit_test(test_rest_at_edge),
 		cmocka_unit_test(test_stop_before_edge),
 		cmocka_unit_test(test_stop_at_wall),
