@@ -15,11 +15,11 @@
 /* How unlikely a change of speed is: most of all one that turns round. */
 static int64_t movement_cost(int32_t before, int32_t now)
 {
-	int64_t speed = labs(before);
-	int64_t new_speed = labs(now);
+	int64_t speed = llabs(before);
+	int64_t new_speed = llabs(now);
 
 	if (now == 0 || (before < 0) == (now < 0)) {
-		return labs(new_speed - speed);
+		return llabs(new_speed - speed);
 	}
 	return speed + 2 * new_speed;
 }
@@ -109,7 +109,6 @@ static int32_t track_axis(struct pointer_axis *axis, uint32_t raw, uint32_t side
 	}
 	axis->still = 0;
 	if (raw > INT32_MAX) {
-		/* A driver that keeps the sign. */
 		position = (int32_t)((int64_t)raw - (INT64_C(1) << 32));
 		position = position < -(int32_t)side ? -(int32_t)side : position;
 		believe_only(axis, position, (int32_t)side);
@@ -157,6 +156,14 @@ void pointer_track(struct pointer_tracker *tracker, const struct pointer_report 
 	if (report->hot_known && tracker->hot_filled) {
 		limit_x = report->hot_x;
 		limit_y = report->hot_y;
+	}
+	/* A device that can say "negative" means it when it doesn't. */
+	if (report->x > INT32_MAX || report->y > INT32_MAX) {
+		tracker->keeps_sign = true;
+	}
+	if (tracker->keeps_sign) {
+		limit_x = 0;
+		limit_y = 0;
 	}
 	*x = track_axis(&tracker->x, report->x, report->width, limit_x);
 	*y = track_axis(&tracker->y, report->y, report->height, limit_y);

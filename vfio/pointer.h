@@ -29,6 +29,7 @@ struct pointer_axis {
 struct pointer_tracker {
 	struct pointer_axis x, y;
 	bool hot_filled; /* this guest has told a hot spot at least once */
+	bool keeps_sign; /* this device has told a negative position */
 };
 
 /* One cursor as the device states it, after its size was checked. */

@@ -307,6 +307,21 @@ static void test_signed_driver(void **state)
 	pointer_track(&tracker, &report, &x, &y);
 	assert_int_equal(x, -5);
 	assert_int_equal(y, -63);
+	/* Nor does it where the sign is plus, whatever would be smoother. */
+	for (int32_t at = -7; at <= 7; at += 2) {
+		report.x = (uint32_t)at;
+		report.y = (uint32_t)-at;
+		pointer_track(&tracker, &report, &x, &y);
+		assert_int_equal(x, at);
+		assert_int_equal(y, -at);
+	}
+	for (int32_t i = 0; i < 8; i++) {
+		int32_t at = i % 2 ? 6 : -6;
+
+		report.x = (uint32_t)at;
+		pointer_track(&tracker, &report, &x, &y);
+		assert_int_equal(x, at);
+	}
 }
 
 static void test_hostile(void **state)
