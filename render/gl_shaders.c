@@ -25,13 +25,12 @@
 	"const int BLOCK = " NUMBER(GL_BLOCK) ";\n" \
 					      "const int TILE = " NUMBER(RENDER_TILE) ";\n"
 
-static const char guest_2d[] =
-	"#version 300 es\n" HEAD "uniform sampler2D image;\n"
-	"uniform ivec2 size;\n"
-	"vec4 guest(ivec2 at)\n"
-	"{\n"
-	"	return floor(texelFetch(image, at, 0).bgra * 255.0 + 0.5);\n"
-	"}\n";
+static const char guest_2d[] = "#version 300 es\n" HEAD "uniform sampler2D image;\n"
+			       "uniform ivec2 size;\n"
+			       "vec4 guest(ivec2 at)\n"
+			       "{\n"
+			       "	return floor(texelFetch(image, at, 0).bgra * 255.0 + 0.5);\n"
+			       "}\n";
 
 static const char guest_external[] =
 	"#version 300 es\n"
