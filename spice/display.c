@@ -406,6 +406,8 @@ static void release_resource(QXLInstance *qxl, struct QXLReleaseInfoExt info)
 
 static int get_cursor_command(QXLInstance *qxl, struct QXLCommandExt *ext)
 {
+	/* The first thing that the worker does in each round. */
+	atomic_store(&sink_of_qxl(qxl)->connecting, false);
 	return pointer_get_command(sink_of_qxl(qxl), ext);
 }
 
@@ -458,6 +460,8 @@ static void update_area_complete(
 static void set_client_capabilities(
 	QXLInstance *qxl, uint8_t present, uint8_t caps[SPICE_CAPABILITIES_SIZE])
 {
+	/* Called for a new display channel just before the wait for it. */
+	atomic_store(&sink_of_qxl(qxl)->connecting, present);
 }
 
 /* NULL asks whether we handle it, so that it goes past the agent. */

@@ -235,11 +235,18 @@ struct spice_sink {
 	atomic_bool closing; /* no events any more */
 	atomic_bool in_library; /* main may be waiting inside it */
 	atomic_bool wake; /* the worker is to be woken */
+	/*
+	 * [worker] It waits for the first words of a new display channel. A connection that ends just
+	 * then makes the library (0.15.1) use memory that it has freed, so we end none.
+	 */
+	atomic_bool connecting;
 };
 
 /* sink.c */
 void sink_channel_event(struct spice_sink *sink, int event, const SpiceChannelEventInfo *info);
 void sink_ready(struct spice_sink *sink);
+/* sockets_shut(), where it is safe, and counted. */
+void sink_shut(struct spice_sink *sink, enum sockets_which which);
 
 static inline struct spice_sink *sink_of_qxl(QXLInstance *qxl)
 {

@@ -80,10 +80,9 @@ static bool impatient(struct spice_sink *sink)
 		mode->moved = moved;
 		mode->moved_at = now;
 	}
-	if (!mode->shut &&
+	if (!mode->shut && !atomic_load(&sink->connecting) &&
 		(now - mode->moved_at > DRAIN_STILL_US || now - mode->since > DRAIN_MAX_US)) {
-		atomic_fetch_add(
-			&sink->counters.viewers_shut, sockets_shut(&sink->sockets, SOCKETS_ALL));
+		sink_shut(sink, SOCKETS_ALL);
 		mode->shut = true;
 		mode->shut_at = now;
 	}

@@ -11,12 +11,20 @@
 #define SWEEP_SOON_MS 5 /* the event comes a little before the close */
 #define SWEEP_MS 1000
 #define POLL_MAX_MS 20
+#define CONNECTING_MAX_MS 300
 #define PLACE_MS 50 /* by then the worker knows of a new cursor channel */
 
 void sink_ready(struct spice_sink *sink)
 {
 	if (sink->events->ready && !atomic_load(&sink->closing)) {
 		sink->events->ready(sink->events_data);
+	}
+}
+
+void sink_shut(struct spice_sink *sink, enum sockets_which which)
+{
+	if (!atomic_load(&sink->connecting)) {
+		atomic_fetch_add(&sink->counters.viewers_shut, sockets_shut(&sink->sockets, which));
 	}
 }
 
@@ -216,8 +224,16 @@ void spice_sink_destroy(struct spice_sink *sink)
 		return;
 	}
 	atomic_store(&sink->closing, true);
+	for (int i = 0; i < CONNECTING_MAX_MS && atomic_load(&sink->connecting); i++) {
+		g_usleep(1000);
+	}
+	if (atomic_load(&sink->connecting)) {
+		/* The library can neither be waited for nor be cut short: leave it as it is. */
+		loop_forget(sink);
+		return;
+	}
 	/* Viewers that stand still would hold the library up. */
-	sockets_shut(&sink->sockets, SOCKETS_ALL);
+	sink_shut(sink, SOCKETS_ALL);
 	if (sink->server) {
 		before = loop_enter(sink);
 		if (sink->qxl_added) {

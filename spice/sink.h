@@ -68,7 +68,8 @@ struct spice_sink *spice_sink_create(
 	const struct spice_sink_options *options, char *why, size_t why_size);
 /*
  * Ends in well under a second whatever the viewers do. No event comes any more. The capture thread
- * must not use the sink any longer. [main]
+ * must not use the sink any longer. A viewer that has stopped in the midst of connecting makes it
+ * leave the library running: the process should end soon. [main]
  */
 void spice_sink_destroy(struct spice_sink *sink);
 

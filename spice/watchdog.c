@@ -69,7 +69,7 @@ static void bark(struct spice_sink *sink, unsigned step)
 	if (step < STEP_STALLED) {
 		sockets_note(&sink->sockets);
 	} else {
-		atomic_fetch_add(&sink->counters.viewers_shut, sockets_shut(&sink->sockets, which));
+		sink_shut(sink, which);
 	}
 }
 

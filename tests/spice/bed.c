@@ -4,8 +4,10 @@
 #include <fcntl.h>
 #include <glib-unix.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <spice/enums.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -52,12 +54,92 @@ static const struct spice_sink_events events = {
 	.viewers = on_viewers,
 };
 
+/* What a viewer sends to connect: a header with the size of what follows, then how it proves itself. */
+struct link_header {
+	uint32_t magic, major, minor, size;
+};
+
+#define LINK_CHANNEL_TYPE 4 /* offset in what follows */
+#define LINK_PROOF (4 + 128) /* bytes: which way, and the ticket, encrypted */
+
+struct relay {
+	int viewer, sink;
+};
+
+static bool pass(int from, int to, char *buffer, size_t size)
+{
+	for (size_t have = 0; have < size;) {
+		ssize_t n = read(from, buffer + have, size - have);
+
+		if (n <= 0) {
+			return false;
+		}
+		have += n;
+	}
+	return write(to, buffer, size) == (ssize_t)size;
+}
+
+static void *relay_back(void *data)
+{
+	struct relay *relay = data;
+	char c[4096];
+	ssize_t n;
+
+	while ((n = read(relay->sink, c, sizeof(c))) > 0 && write(relay->viewer, c, n) == n) {
+	}
+	return NULL;
+}
+
+/* Between a viewer and the sink; ends with either of them. */
+static void *relay_thread(void *data)
+{
+	struct relay *relay = data;
+	struct link_header header;
+	char body[4096];
+	pthread_t back;
+
+	pthread_create(&back, NULL, relay_back, relay);
+	if (pass(relay->viewer, relay->sink, (char *)&header, sizeof(header)) &&
+		header.size < sizeof(body) && pass(relay->viewer, relay->sink, body, header.size)) {
+		bool mute = body[LINK_CHANNEL_TYPE] == SPICE_CHANNEL_DISPLAY;
+
+		if (pass(relay->viewer, relay->sink, body, LINK_PROOF) && !mute) {
+			while (pass(relay->viewer, relay->sink, body, 1)) {
+			}
+		}
+	}
+	pthread_join(back, NULL);
+	close(relay->viewer);
+	close(relay->sink);
+	free(relay);
+	return NULL;
+}
+
+static int relay(int viewer)
+{
+	struct relay *relay = calloc(1, sizeof(*relay));
+	pthread_t thread;
+	int pair[2];
+
+	assert_non_null(relay);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	relay->viewer = viewer;
+	relay->sink = pair[0];
+	assert_int_equal(fcntl(viewer, F_SETFL, 0), 0);
+	assert_int_equal(pthread_create(&thread, NULL, relay_thread, relay), 0);
+	pthread_detach(thread);
+	return pair[1];
+}
+
 static gboolean on_connection(gint fd, GIOCondition condition, gpointer data)
 {
 	struct bed *bed = data;
 	int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	assert_true(client >= 0);
+	if (bed->mute_display) {
+		client = relay(client);
+	}
 	assert_int_equal(spice_sink_add_client(bed->sink, client), 0);
 	return G_SOURCE_CONTINUE;
 }

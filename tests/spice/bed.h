@@ -26,6 +26,7 @@ struct bed {
 	char uri[128];
 	int listener;
 	bool tcp;
+	bool mute_display; /* viewers' display channels connect and then say nothing */
 	guint accept, tick;
 	gint64 ticked; /* us */
 	unsigned slowest_ms;

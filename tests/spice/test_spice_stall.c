@@ -181,6 +181,34 @@ static void test_replaced(void **state)
 	bed_end(&bed);
 }
 
+/*
+ * A display channel that connects and never says what it wants: the library waits 30 s for it, and
+ * would not survive to lose it meanwhile.
+ */
+static void test_half_open(void **state)
+{
+	static struct viewer viewer;
+	static struct bed bed;
+	gint64 since;
+
+	bed_begin(&bed, true, SPICE_COMPRESSION_LZ4, NULL);
+	bed.mute_display = true;
+	viewer_begin(&viewer, &bed, NULL);
+	viewer_ask(&viewer, "wait-connected 10000");
+	bed_run(&bed, 500, NULL, NULL);
+	bed.slowest_ms = 0;
+	bed_picture(&bed, 800, 600, 1);
+	assert_false(bed_try_give(&bed, NULL, 0));
+	bed_run(&bed, SWITCH_MS, gives, NULL);
+	check_loop(&bed, MAIN_LOOP_MS, "a mode change");
+	assert_int_equal(atomic_load(&spice_sink_counters(bed.sink)->viewers_shut), 0);
+	since = g_get_monotonic_time();
+	bed_end(&bed);
+	printf("ended after %u ms\n", elapsed_ms(since));
+	assert_true(elapsed_ms(since) < SWITCH_MS);
+	viewer_end(&viewer);
+}
+
 /* It goes on where it was, with the newest picture. */
 static void test_wakes_up(void **state)
 {
@@ -210,6 +238,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test_teardown(test_end_glz, bed_teardown),
 		cmocka_unit_test_teardown(test_replaced, bed_teardown),
 		cmocka_unit_test_teardown(test_wakes_up, bed_teardown),
+		/* Last: it leaves the library running. */
+		cmocka_unit_test_teardown(test_half_open, bed_teardown),
 	};
 
 	if (!getenv("SPICE_PROBE")) {
