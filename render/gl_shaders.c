@@ -21,16 +21,22 @@
 
 #define NUMBER(value) NUMBER_TEXT(value)
 #define NUMBER_TEXT(value) #value
-#define SIZES                                       \
+/* clang-format takes the strings around a macro back and forth. */
+/* clang-format off */
+#define SIZES \
 	"const int BLOCK = " NUMBER(GL_BLOCK) ";\n" \
-					      "const int TILE = " NUMBER(RENDER_TILE) ";\n"
+	"const int TILE = " NUMBER(RENDER_TILE) ";\n"
 
-static const char guest_2d[] = "#version 300 es\n" HEAD "uniform sampler2D image;\n"
-			       "uniform ivec2 size;\n"
-			       "vec4 guest(ivec2 at)\n"
-			       "{\n"
-			       "	return floor(texelFetch(image, at, 0).bgra * 255.0 + 0.5);\n"
-			       "}\n";
+static const char guest_2d[] =
+	"#version 300 es\n"
+	HEAD
+	"uniform sampler2D image;\n"
+	"uniform ivec2 size;\n"
+	"vec4 guest(ivec2 at)\n"
+	"{\n"
+	"	return floor(texelFetch(image, at, 0).bgra * 255.0 + 0.5);\n"
+	"}\n";
+/* clang-format on */
 
 static const char guest_external[] =
 	"#version 300 es\n"
