@@ -121,7 +121,6 @@ def main(*cases):
     parser.add_argument("--full", action="store_true", help="the long form, by the clock")
     parser.add_argument("case", nargs="*", help="names of the cases to run; default: all")
     args = parser.parse_args()
-    os.environ.setdefault("MALLOC_ARENA_MAX", "4")
     if args.renderer == "gl":
         why = gl_is_missing(args.build)
         if why:

@@ -30,18 +30,26 @@ def link_answer_time(b):
         return time.monotonic() - begin
 
 
+def check_answers(times, when):
+    """All within the limit, but for one in ten on a machine that has other things to do."""
+    times = sorted(times)
+    late = [t for t in times if t > ANSWER_LIMIT]
+    case.check(len(late) <= max(1, len(times) // 10) and times[-1] <= 1,
+               f"{when}: the main loop answered after {', '.join(f'{t:.3f}' for t in late)} s")
+    return f"main loop {times[len(times) // 2] * 1000:.0f} ms, at most {times[-1] * 1000:.0f} ms"
+
+
 def check_alive(b, when, rests=None):
-    """The main loop answers; and capturing goes on, unless it has rested since: nobody is there."""
-    slowest = 0
+    """How fast the main loop answers; and capturing goes on, unless it has rested: nobody is there."""
+    times = []
     first = b.counters()["capture"]
     for _ in range(3):
-        slowest = max(slowest, b.timed_counters()[1], link_answer_time(b))
+        times += [b.timed_counters()[1], link_answer_time(b)]
         time.sleep(0.1)
-    case.check(slowest <= ANSWER_LIMIT, f"{when}: the main loop answered after {slowest:.3f} s")
     if rests is not None and first["rests"] == rests:
         case.wait_for(f"{when}: the capture counter's advance", 2,
                       lambda: b.counters()["capture"]["ticks"] > first["ticks"])
-    return slowest
+    return times
 
 
 def visit(setup, b, uri, size=(1280, 720)):
@@ -65,9 +73,9 @@ def stand_still(setup, b, uri, seconds):
         viewer.pause()
         try:
             end = time.monotonic() + seconds
-            slowest = 0
+            times = []
             while time.monotonic() < end:
-                slowest = max(slowest, check_alive(b, "while a viewer stands still", rests))
+                times += check_alive(b, "while a viewer stands still", rests)
                 time.sleep(0.5)
             switches = b.counters()["spice"]["mode_switches"]
             begin = time.monotonic()
@@ -76,11 +84,11 @@ def stand_still(setup, b, uri, seconds):
                           lambda: b.counters()["spice"]["mode_switches"] > switches)
             switched = time.monotonic() - begin
             case.check(switched <= 1, f"the mode change took {switched:.2f} s")
-            check_alive(b, "after the mode change")
+            times += check_alive(b, "after the mode change")
         finally:
             viewer.resume()
     b.mode(1280, 720)
-    return slowest, switched
+    return check_answers(times, "while a viewer stands still"), switched
 
 
 def settled(b):
@@ -105,9 +113,8 @@ def in_turn(setup):
                     viewer.change()
                     viewer.kill()
             elif i == 5:
-                slowest, switched = stand_still(setup, b, uri, 60 if setup.full else 12)
-                note = (f"stopped viewer: main loop {slowest * 1000:.0f} ms at most, "
-                        f"mode change {switched * 1000:.0f} ms")
+                answers, switched = stand_still(setup, b, uri, 60 if setup.full else 12)
+                note = f"stopped viewer: {answers}, mode change {switched * 1000:.0f} ms"
             else:
                 visit(setup, b, uri)
         after = settled(b)
