@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+#include <malloc.h>
+
 #include "bridge/log.h"
 #include "bridge/options.h"
 #include "bridge/verbs.h"
+
+#define MMAP_THRESHOLD (512 * 1024) /* bytes */
 
 int main(int argc, char **argv)
 {
@@ -9,6 +13,11 @@ int main(int argc, char **argv)
 	int code;
 
 	log_init();
+	/*
+	 * Whole pictures, which the library copies for each new viewer, go back to the system with
+	 * their free(). Left alone, glibc soon keeps blocks of that size on its heaps.
+	 */
+	mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
 
 	int rc = options_parse(&options, argc, argv);
 

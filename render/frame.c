@@ -32,6 +32,7 @@ struct frame_pool {
 	uint64_t sequence;
 	size_t holders; /* the handle and each frame that lives */
 	bool closed; /* the handle is gone: keep nothing */
+	bool resting; /* trimmed, and no frame made since: keep nothing either */
 };
 
 static void free_blocks(struct block *block)
@@ -93,6 +94,7 @@ void frame_pool_destroy(struct frame_pool *pool)
 void frame_pool_trim(struct frame_pool *pool)
 {
 	pthread_mutex_lock(&pool->lock);
+	pool->resting = true;
 	pool_release(pool, take_all(pool), false);
 }
 
@@ -129,6 +131,7 @@ static void *block_get(struct frame_pool *pool, size_t size, size_t *got, uint64
 	}
 	*sequence = ++pool->sequence;
 	pool->holders++;
+	pool->resting = false;
 	pthread_mutex_unlock(&pool->lock);
 	if (block) {
 		*got = block->size;
@@ -160,7 +163,7 @@ static void block_put(struct frame_pool *pool, void *memory, size_t size, uint64
 	for (at = &pool->idle; *at;) {
 		struct block *old = *at;
 
-		if (pool->closed || old->used + BLOCK_AGE < pool->sequence) {
+		if (pool->closed || pool->resting || old->used + BLOCK_AGE < pool->sequence) {
 			*at = old->next;
 			old->next = garbage;
 			garbage = old;

@@ -39,7 +39,10 @@ struct frame {
 struct frame_pool *frame_pool_create(unsigned keep);
 void frame_pool_destroy(struct frame_pool *pool);
 
-/* Gives the memory of idle blocks back to the system (nobody watches). */
+/*
+ * Gives the memory of idle blocks back to the system (nobody watches), and that of frames which are
+ * let go of later too, until the next frame is made.
+ */
 void frame_pool_trim(struct frame_pool *pool);
 
 /*
