@@ -43,6 +43,15 @@ static void message_seen(struct agent *agent, const struct stream *stream)
 	uint32_t request;
 
 	memcpy(&message, stream->head, sizeof(message));
+	if (GUINT32_FROM_LE(message.type) == VD_AGENT_CLIENT_DISCONNECTED &&
+		stream == &agent->ports[VDP_SERVER_PORT]) {
+		/* It may have gone in the middle of a message; the next one begins anew. */
+		agent->ports[VDP_CLIENT_PORT] = (struct stream){0};
+		return;
+	}
+	if (stream->have < HEAD_SIZE) {
+		return;
+	}
 	memcpy(&request, stream->head + sizeof(message), sizeof(request));
 	if (GUINT32_FROM_LE(message.type) == VD_AGENT_ANNOUNCE_CAPABILITIES &&
 		GUINT32_FROM_LE(message.size) >= sizeof(request) && request) {
@@ -76,12 +85,8 @@ static void feed_stream(struct agent *agent, struct stream *s, const uint8_t *da
 		if (GUINT32_FROM_LE(message.size) >= 4 && s->have < HEAD_SIZE) {
 			continue;
 		}
-		if (s->have == sizeof(message)) {
-			s->skip = GUINT32_FROM_LE(message.size);
-		} else {
-			message_seen(agent, s);
-			s->skip = GUINT32_FROM_LE(message.size) - 4;
-		}
+		message_seen(agent, s);
+		s->skip = GUINT32_FROM_LE(message.size) - (s->have - sizeof(message));
 		s->have = 0;
 	}
 }
