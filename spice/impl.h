@@ -158,6 +158,8 @@ int mode_init(struct spice_sink *sink, char *why, size_t why_size);
 /* After the library is gone: it may draw into the shadow until then. */
 void mode_finish(struct spice_sink *sink);
 void mode_replaced(struct spice_sink *sink); /* [worker] */
+/* Before a new viewer is owed a picture: what was shown to others, maybe long ago, is not for it. */
+void mode_blank(struct spice_sink *sink);
 /* The last viewer has gone, or one came. */
 void mode_viewers_changed(struct spice_sink *sink, unsigned count);
 

@@ -197,6 +197,12 @@ static void step_switch(struct spice_sink *sink)
 	loop_source_in(mode->source, DRAIN_STEP_MS);
 }
 
+void mode_blank(struct spice_sink *sink)
+{
+	/* The worker may be drawing; what it draws now is drawn over by the frame that is owed. */
+	madvise(sink->mode.shadow, sink->mode.shadow_size, MADV_DONTNEED);
+}
+
 /*
  * Nobody watches: gives the shadow's pages back, which also blanks it. What the worker has fetched
  * must be drawn before, or it would be drawn after.
@@ -213,7 +219,7 @@ static void wipe(struct spice_sink *sink)
 		loop_source_in(mode->source, WIPE_STEP_MS);
 		return;
 	}
-	madvise(mode->shadow, mode->shadow_size, MADV_DONTNEED);
+	mode_blank(sink);
 	mode->wipe = false;
 }
 
