@@ -66,11 +66,11 @@ static void add_capture(GString *json, struct capture *capture)
 static void add_spice(GString *json, struct spice_sink *sink)
 {
 	struct spice_sink_counters *c = spice_sink_counters(sink);
-	struct field fields[] = {FIELD(c, frames), FIELD(c, drawables), FIELD(c, drawables_live),
-		FIELD(c, bytes), FIELD(c, cursor_sets), FIELD(c, cursor_moves),
-		FIELD(c, cursor_hides), FIELD(c, cursor_dropped), FIELD(c, mode_switches),
-		FIELD(c, viewers_total), FIELD(c, viewers_shut), FIELD(c, held_fence),
-		FIELD(c, held_release), FIELD(c, held_socket)};
+	struct field fields[] = {FIELD(c, frames), FIELD(c, frames_dropped), FIELD(c, drawables),
+		FIELD(c, drawables_live), FIELD(c, bytes), FIELD(c, cursor_sets),
+		FIELD(c, cursor_moves), FIELD(c, cursor_hides), FIELD(c, cursor_dropped),
+		FIELD(c, mode_switches), FIELD(c, viewers_total), FIELD(c, viewers_shut),
+		FIELD(c, held_fence), FIELD(c, held_release), FIELD(c, held_socket)};
 
 	add_object(json, "spice", fields, G_N_ELEMENTS(fields));
 }

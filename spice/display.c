@@ -19,7 +19,6 @@ struct command {
 	struct command *next; /* in the queue or among the idle */
 	struct command *all_next;
 	struct frame *frame; /* NULL: not in use, or a fence */
-	uint32_t tick;
 	union {
 		QXLDrawable drawable;
 		QXLUpdateCmd update;
@@ -54,7 +53,7 @@ enum gate display_gate(const struct display *d)
 	if (d->head || d->fenced != d->tick) {
 		return GATE_FENCE;
 	}
-	if (d->gate_on_release && d->live[0] + d->live[1]) {
+	if (d->gate_on_release && d->live) {
 		return GATE_RELEASE;
 	}
 	return GATE_OPEN;
@@ -62,7 +61,7 @@ enum gate display_gate(const struct display *d)
 
 bool display_idle(const struct display *d)
 {
-	return !d->head && d->fenced == d->tick && !d->live[0] && !d->live[1];
+	return !d->head && d->fenced == d->tick && !d->live;
 }
 
 void display_wakeup(struct spice_sink *sink)
@@ -111,6 +110,9 @@ bool spice_sink_can_take(struct spice_sink *sink, uint32_t width, uint32_t heigh
 	first = !d->refused;
 	gate = display_gate(d);
 	if (d->switching) {
+		/* The guest may have changed its mind; read when the new surface is made. */
+		d->wanted_width = width;
+		d->wanted_height = height;
 		held = &sink->counters.held_fence;
 	} else if (width != d->width || height != d->height) {
 		d->wanted_width = width;
@@ -249,7 +251,6 @@ static bool enqueue(struct display *d, struct frame *frame, const QXLRect *exten
 			}
 			return false;
 		}
-		c->tick = tick;
 		c->next = NULL;
 		*tail = c;
 		tail = &c->next;
@@ -263,7 +264,7 @@ static bool enqueue(struct display *d, struct frame *frame, const QXLRect *exten
 	*d->tail = chain;
 	d->tail = tail;
 	d->tick = tick;
-	d->live[tick & 1] += frame->n_rects;
+	d->live += frame->n_rects;
 	return true;
 }
 
@@ -274,6 +275,7 @@ void spice_sink_give(struct spice_sink *sink, struct frame *frame)
 	QXLRect extents;
 
 	if (!frame_is_sane(frame, &extents)) {
+		atomic_fetch_add(&sink->counters.frames_dropped, 1);
 		return;
 	}
 	/*
@@ -285,6 +287,10 @@ void spice_sink_give(struct spice_sink *sink, struct frame *frame)
 		frame->height == d->height) {
 		taken = enqueue(d, frame, &extents);
 	}
+	if (taken) {
+		/* Before the worker can release one. */
+		atomic_fetch_add(&sink->counters.drawables_live, frame->n_rects);
+	}
 	pthread_mutex_unlock(&d->lock);
 	if (!taken) {
 		atomic_fetch_add(&sink->counters.frames_dropped, 1);
@@ -293,7 +299,6 @@ void spice_sink_give(struct spice_sink *sink, struct frame *frame)
 	}
 	atomic_fetch_add(&sink->counters.frames, 1);
 	atomic_fetch_add(&sink->counters.drawables, frame->n_rects);
-	atomic_fetch_add(&sink->counters.drawables_live, frame->n_rects);
 	atomic_fetch_add(&sink->counters.bytes, frame->bytes);
 	pointer_show(sink);
 	wake_worker(sink);
@@ -317,7 +322,7 @@ void display_drop_queue(struct spice_sink *sink)
 		chain = c->next;
 		pthread_mutex_lock(&d->lock);
 		if (c->token.kind == TOKEN_DRAWABLE) {
-			d->live[c->tick & 1]--;
+			d->live--;
 			atomic_fetch_sub(&sink->counters.drawables_live, 1);
 		}
 		put_idle(d, c);
@@ -382,7 +387,7 @@ static void release_drawable(struct spice_sink *sink, struct command *c)
 
 	pthread_mutex_lock(&d->lock);
 	if (c->token.kind == TOKEN_DRAWABLE) {
-		d->live[c->tick & 1]--;
+		d->live--;
 		d->released++;
 		atomic_fetch_sub(&sink->counters.drawables_live, 1);
 	}

@@ -106,7 +106,7 @@ struct display {
 	struct command *all; /* every one ever made */
 	uint32_t tick; /* of the newest frame given */
 	uint32_t fenced; /* newest tick whose fence is done */
-	unsigned live[2]; /* drawables not yet released, of even and odd ticks */
+	unsigned live; /* drawables not yet released */
 	uint64_t released; /* drawables, ever */
 	bool gate_on_release; /* false for GLZ: its dictionary keeps drawables for long */
 	bool refused; /* a frame was refused, ready must follow */

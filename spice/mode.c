@@ -102,7 +102,7 @@ static bool drained(struct spice_sink *sink)
 		return !sockets_waiting(&sink->sockets);
 	}
 	pthread_mutex_lock(&d->lock);
-	empty = !d->live[0] && !d->live[1];
+	empty = !d->live;
 	pthread_mutex_unlock(&d->lock);
 	return empty;
 }
