@@ -145,6 +145,15 @@ void capture_wake(struct capture *capture)
 	}
 }
 
+/* Also mends a region that pixman broke because memory lacked. */
+static void owe_all(struct capture *capture, struct attached *attached)
+{
+	const struct snapshot *snapshot = renderer_snapshot(capture->renderer);
+
+	pixman_region32_fini(&attached->owed);
+	pixman_region32_init_rect(&attached->owed, 0, 0, snapshot->width, snapshot->height);
+}
+
 /* Who watches now, and who is new. True if anybody does. */
 static bool follow_watchers(struct capture *capture)
 {
@@ -156,12 +165,9 @@ static bool follow_watchers(struct capture *capture)
 		unsigned generation = attached->sink.ops->generation(attached->sink.self);
 
 		if (wants && (!attached->active || attached->generation != generation)) {
-			const struct snapshot *snapshot = renderer_snapshot(capture->renderer);
-
 			attached->generation = generation;
 			attached->cursor_due = true;
-			pixman_region32_union_rect(&attached->owed, &attached->owed, 0, 0,
-				snapshot->width, snapshot->height);
+			owe_all(capture, attached);
 			pacer_reset(&capture->pacer);
 		}
 		if (!wants && attached->active) {
@@ -175,10 +181,14 @@ static bool follow_watchers(struct capture *capture)
 }
 
 /* The region that a sink has not had, cut to the picture that there is now. */
-static void cut_owed(struct attached *attached, const struct snapshot *snapshot)
+static void cut_owed(struct capture *capture, struct attached *attached)
 {
-	pixman_region32_intersect_rect(
-		&attached->owed, &attached->owed, 0, 0, snapshot->width, snapshot->height);
+	const struct snapshot *snapshot = renderer_snapshot(capture->renderer);
+
+	if (!pixman_region32_intersect_rect(
+		    &attached->owed, &attached->owed, 0, 0, snapshot->width, snapshot->height)) {
+		owe_all(capture, attached);
+	}
 }
 
 static void trace_frame(struct capture *capture, const struct frame *frame)
@@ -206,7 +216,7 @@ static void give_frames(struct capture *capture, int64_t captured_ns)
 		if (!attached->active) {
 			continue;
 		}
-		cut_owed(attached, snapshot);
+		cut_owed(capture, attached);
 		if (!pixman_region32_not_empty(&attached->owed)) {
 			continue;
 		}
@@ -280,8 +290,9 @@ static void look(struct capture *capture)
 	for (size_t i = 0; any && i < capture->n_sinks; i++) {
 		struct attached *attached = &capture->sinks[i];
 
-		if (attached->active) {
-			pixman_region32_union(&attached->owed, &attached->owed, &damage);
+		if (attached->active &&
+			!pixman_region32_union(&attached->owed, &attached->owed, &damage)) {
+			owe_all(capture, attached);
 		}
 	}
 	pixman_region32_fini(&damage);

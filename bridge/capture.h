@@ -53,7 +53,7 @@ void capture_destroy(struct capture *capture);
 /* A sink wants frames, or can take the next one. Any thread, never blocks. */
 void capture_wake(struct capture *capture);
 
-/* Valid between a good capture_start() and capture_destroy(); any thread. */
+/* Valid between a good capture_start() and capture_stop(); any thread. */
 const char *capture_renderer_text(const struct capture *capture);
 struct renderer_counters *capture_renderer_counters(struct capture *capture);
 struct session_counters *capture_session_counters(struct capture *capture);

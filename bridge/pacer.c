@@ -6,20 +6,25 @@
 
 void pacer_init(struct pacer *pacer, unsigned max_fps)
 {
-	*pacer = (struct pacer){.period = INT64_C(1000000000) / max_fps};
+	*pacer = (struct pacer){
+		.period = INT64_C(1000000000) / max_fps,
+		.last_look = INT64_MIN / 2,
+		.last_frame = INT64_MIN / 2,
+		.last_damage = INT64_MIN / 2,
+	};
 	pacer_reset(pacer);
 }
 
 void pacer_reset(struct pacer *pacer)
 {
-	pacer->last_look = INT64_MIN / 2;
+	pacer->hurry = true;
 	pacer->last_frame = INT64_MIN / 2;
-	pacer->last_damage = INT64_MIN / 2;
 }
 
 void pacer_looked(struct pacer *pacer, int64_t began, int64_t ended, bool damage)
 {
 	pacer->last_look = began;
+	pacer->hurry = false;
 	if (damage) {
 		pacer->last_damage = began;
 		return;
@@ -52,6 +57,9 @@ static int64_t active_step(const struct pacer *pacer)
 
 int64_t pacer_next_look(const struct pacer *pacer, bool owed, bool blocked)
 {
+	if (pacer->hurry) {
+		return pacer->last_look + PACER_HURRY_STEP_NS;
+	}
 	if (blocked) {
 		return pacer->last_look + PACER_BLOCKED_STEP_NS;
 	}

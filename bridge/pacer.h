@@ -16,17 +16,20 @@
 #define PACER_QUIET_NS (250 * INT64_C(1000000)) /* without damage: slow down */
 #define PACER_IDLE_STEP_NS (45 * INT64_C(1000000))
 #define PACER_BLOCKED_STEP_NS (100 * INT64_C(1000000)) /* no sink can take anything */
+/* Before a look that somebody new waits for: no eye sees it, and it can't become a busy loop. */
+#define PACER_HURRY_STEP_NS (4 * INT64_C(1000000))
 
 struct pacer {
 	int64_t period; /* of a frame, ns */
 	int64_t last_look;
 	int64_t last_damage;
 	int64_t last_frame;
+	bool hurry; /* somebody waits for the next look */
 	int64_t look_cost; /* smoothed cost of a look that found nothing, ns */
 };
 
 void pacer_init(struct pacer *pacer, unsigned max_fps);
-/* Someone began to watch: look now. */
+/* Someone began to watch, or has to be given everything anew: look now. */
 void pacer_reset(struct pacer *pacer);
 /* A look began at began and ended at ended. */
 void pacer_looked(struct pacer *pacer, int64_t began, int64_t ended, bool damage);

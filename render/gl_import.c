@@ -46,7 +46,7 @@ static int listed_format(struct gl *gl, uint32_t format)
 
 /*
  * Is modifier one of those that the driver lists for format? 1, 0, or -errno. A driver that lists
- * none at all takes what it is given; then listed is false.
+ * none at all takes what is linear.
  */
 static int listed_modifier(struct gl *gl, uint32_t format, uint64_t modifier, bool *external_only)
 {

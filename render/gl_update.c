@@ -451,7 +451,9 @@ int gl_image_update(struct image *base, pixman_region32_t *damage)
 	ret = update(gl, image, &dirty);
 	end_look(image, faults);
 	/* Also after a failure: part of it may be in the snapshot. */
-	pixman_region32_union(damage, damage, &dirty);
+	if (!pixman_region32_union(damage, damage, &dirty)) {
+		damage_add_all(damage, base->attributes.width, base->attributes.height);
+	}
 	pixman_region32_fini(&dirty);
 	base->renderer->counters.passes++;
 	base->renderer->counters.gl_calls += gl->calls;

@@ -21,6 +21,7 @@
 
 struct viewer {
 	atomic_bool wants, full;
+	atomic_bool refuses; /* whatever it is given, and wants all of it again */
 	atomic_uint generation, frames;
 	atomic_int cursor; /* -1: none was told, 0: no cursor plane, 1: told one */
 	pthread_mutex_t lock;
@@ -54,6 +55,10 @@ static void viewer_give(void *self, struct frame *frame)
 {
 	struct viewer *viewer = self;
 
+	if (viewer->refuses) {
+		viewer->generation++;
+		return;
+	}
 	pthread_mutex_lock(&viewer->lock);
 	if (viewer->width != frame->width || viewer->height != frame->height) {
 		free(viewer->canvas);
@@ -238,6 +243,24 @@ static void test_full_sink_loses_nothing(void **state)
 	destroy(f);
 }
 
+/* As a sink does that finds no memory: the whole picture is owed again, but in time. */
+static void test_refused_frames_make_no_busy_loop(void **state)
+{
+	struct fixture *f = create("320x200,scene=idle", 1);
+	uint64_t ticks;
+
+	f->viewers[0].refuses = true;
+	watch(f, 0, true);
+	for (int n = 0; n < 50; n++) {
+		nap();
+	}
+	ticks = capture_counters(f->capture)->ticks;
+	assert_in_range(ticks, 2, 500);
+	f->viewers[0].refuses = false;
+	assert_true(converges(f, 0));
+	destroy(f);
+}
+
 static void test_small_change_is_one_tile(void **state)
 {
 	struct fixture *f = create("640x400,scene=idle", 1);
@@ -297,6 +320,7 @@ int main(void)
 		cmocka_unit_test(test_viewer_sees_the_guest),
 		cmocka_unit_test(test_leaving_stops_the_calls),
 		cmocka_unit_test(test_full_sink_loses_nothing),
+		cmocka_unit_test(test_refused_frames_make_no_busy_loop),
 		cmocka_unit_test(test_small_change_is_one_tile),
 		cmocka_unit_test(test_late_viewer_gets_all),
 		cmocka_unit_test(test_region_has_no_cursor),
