@@ -53,8 +53,9 @@ void capture_destroy(struct capture *capture);
 /* A sink wants frames, or can take the next one. Any thread, never blocks. */
 void capture_wake(struct capture *capture);
 
-/* Valid between a good capture_start() and capture_stop(); any thread. */
+/* As of the start: to be called before anybody watches. */
 const char *capture_renderer_text(const struct capture *capture);
+/* Valid between a good capture_start() and capture_stop(); any thread. */
 struct renderer_counters *capture_renderer_counters(struct capture *capture);
 struct session_counters *capture_session_counters(struct capture *capture);
 struct capture_counters *capture_counters(struct capture *capture);

@@ -28,6 +28,8 @@ int session_init(struct session *session, struct vgpu *vgpu, struct renderer *re
 	}
 	session->cursor.pixels = session->shape;
 	session->picture_ns = INT64_MIN / 2;
+	snprintf(session->renderer_text, sizeof(session->renderer_text), "%s",
+		renderer_describe(renderer));
 	buffers_init(&session->buffers, vgpu, renderer);
 	return 0;
 }
@@ -46,6 +48,8 @@ void session_finish(struct session *session)
 void session_rest(struct session *session)
 {
 	buffers_clear(&session->buffers);
+	/* Who comes next shall not see what was there before, not even through a mode set. */
+	session->picture_ns = INT64_MIN / 2;
 	free(session->card_pixels);
 	session->card_pixels = NULL;
 }
@@ -93,12 +97,16 @@ static void show_card(struct session *session, enum session_state state, const c
 	}
 	free(session->card_pixels);
 	session->card_pixels = card_draw(width, height, sentence);
-	if (!session->card_pixels) {
-		log_error("no memory for a card of %ux%u", width, height);
+	if (session->card_pixels &&
+		renderer_paint(session->renderer, session->card_pixels, width, height, damage) ==
+			0) {
+		session->counters.cards++;
 		return;
 	}
-	session->counters.cards++;
-	renderer_paint(session->renderer, session->card_pixels, width, height, damage);
+	/* The next look tries again. */
+	session->counters.cards_failed++;
+	free(session->card_pixels);
+	session->card_pixels = NULL;
 }
 
 static bool in_grace(const struct session *session, int64_t now)
@@ -115,6 +123,17 @@ static void show_trouble(
 		return;
 	}
 	show_card(session, SESSION_NO_PICTURE, sentence, now, damage);
+}
+
+/* GL is opened at its first need; which one it is should be known, above all when it is software. */
+static void log_renderer(struct session *session)
+{
+	const char *text = renderer_describe(session->renderer);
+
+	if (strcmp(session->renderer_text, text) != 0) {
+		snprintf(session->renderer_text, sizeof(session->renderer_text), "%s", text);
+		log_info("renderer: %s", text);
+	}
 }
 
 static void describe_plane(const struct plane *plane, char *text, size_t size)
@@ -152,7 +171,19 @@ static int show_plane(
 		return 0;
 	}
 
+	log_renderer(session);
 	rc = renderer_update(session->renderer, image, damage);
+	if (rc == -ENOMEM) {
+		/* Nothing was read, and the buffer is as good as before. */
+		session->counters.no_memory++;
+		snprintf(why, sizeof(why),
+			"no memory for a picture of %ux%u: free some on the host", plane->width,
+			plane->height);
+		session->failed = *plane;
+		session->retry_ns = now + SESSION_RETRY_NS;
+		show_card(session, SESSION_NO_PICTURE, why, now, damage);
+		return 0;
+	}
 	if (rc < 0) {
 		buffers_drop(&session->buffers, image);
 		session->counters.vanished++;

@@ -34,10 +34,12 @@ enum session_state {
 struct session_counters {
 	atomic_uint_fast64_t looks;
 	atomic_uint_fast64_t cards; /* cards drawn */
+	atomic_uint_fast64_t cards_failed; /* not drawn, because memory lacked */
 	atomic_uint_fast64_t held; /* looks that kept the last picture through an error */
 	atomic_uint_fast64_t stale_retries; /* queries repeated for an id that was gone */
 	atomic_uint_fast64_t vanished; /* pictures whose memory went away under the read */
 	atomic_uint_fast64_t import_failed; /* planes that could not be imported */
+	atomic_uint_fast64_t no_memory; /* pictures not read because memory lacked */
 	atomic_uint_fast64_t cursor_failed; /* cursor shapes that could not be read */
 	atomic_uint_fast64_t log_suppressed; /* state lines kept from the log */
 	atomic_uint state;
@@ -50,6 +52,7 @@ struct session {
 	struct session_counters counters;
 
 	enum session_state state;
+	char renderer_text[256]; /* as the log has it */
 	char text[256]; /* of the card that is up, or what picture is shown */
 	bool had_picture;
 	int64_t picture_ns; /* when the last picture was read */

@@ -52,9 +52,10 @@ static void add_capture(GString *json, struct capture *capture)
 	struct field render[] = {FIELD(r, imports), FIELD(r, cpu_maps), FIELD(r, passes),
 		FIELD(r, gl_calls), FIELD(r, bytes_compared), FIELD(r, bytes_read_back),
 		FIELD(r, tiles_dirty), FIELD(r, faults), FIELD(r, import_failures)};
-	struct field session[] = {FIELD(s, looks), FIELD(s, cards), FIELD(s, held),
-		FIELD(s, stale_retries), FIELD(s, vanished), FIELD(s, import_failed),
-		FIELD(s, cursor_failed), FIELD(s, log_suppressed), FIELD(s, state)};
+	struct field session[] = {FIELD(s, looks), FIELD(s, cards), FIELD(s, cards_failed),
+		FIELD(s, held), FIELD(s, stale_retries), FIELD(s, vanished),
+		FIELD(s, import_failed), FIELD(s, no_memory), FIELD(s, cursor_failed),
+		FIELD(s, log_suppressed), FIELD(s, state)};
 	struct field fields[] = {FIELD(c, ticks), FIELD(c, frames), FIELD(c, rects),
 		FIELD(c, bytes), FIELD(c, blocked), FIELD(c, no_memory), FIELD(c, rests)};
 

@@ -147,6 +147,21 @@ static void test_transient_keeps_the_picture_for_300_ms(void **state)
 	}
 }
 
+/* A viewer that comes after a rest gets a card, and not what the one before it saw. */
+static void test_rest_ends_the_300_ms(void **state)
+{
+	struct fixture *f = create("320x200,scene=idle");
+
+	look(f, 0);
+	session_rest(&f->session);
+	command(f, "fault enomem 1000");
+	look(f, 16);
+	assert_true(damaged(f));
+	assert_int_equal(f->session.state, SESSION_NO_PICTURE);
+	assert_int_equal(f->session.counters.held, 0);
+	destroy(f);
+}
+
 static void test_stale_id_is_asked_again(void **state)
 {
 	struct fixture *f = create("320x200,scene=idle");
@@ -324,6 +339,7 @@ int main(void)
 		cmocka_unit_test(test_picture_then_quiet),
 		cmocka_unit_test(test_no_mode_yet_then_picture),
 		cmocka_unit_test(test_transient_keeps_the_picture_for_300_ms),
+		cmocka_unit_test(test_rest_ends_the_300_ms),
 		cmocka_unit_test(test_stale_id_is_asked_again),
 		cmocka_unit_test(test_c8_is_named),
 		cmocka_unit_test(test_mode_change_drops_old_buffers),
