@@ -168,7 +168,13 @@ static bool try_renderer(struct vgpu *vgpu, const char *label, enum renderer_kin
 				strerror(-rc));
 		}
 	}
-	printf("%s%s\n", rc == 0 ? "yes: " : "no: ", rc == 0 ? renderer_describe(renderer) : why);
+	if (rc < 0) {
+		printf("no: %s\n", why);
+	} else if (kind == RENDERER_GL && plane->kind == PLANE_KIND_REGION) {
+		printf("not needed: what is mapped already is always read by the CPU\n");
+	} else {
+		printf("yes: %s\n", renderer_describe(renderer));
+	}
 	pixman_region32_fini(&damage);
 	buffers_clear(&buffers);
 	renderer_destroy(renderer);
