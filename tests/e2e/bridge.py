@@ -176,6 +176,10 @@ class Bridge:
             return {m.group(1): int(m.group(2))
                     for m in re.finditer(r"^(\w+):\s+(\d+) kB", file.read(), re.MULTILINE)}
 
+    def sanitized(self):
+        with open(f"/proc/{self.pid}/maps", encoding="utf-8") as file:
+            return "libasan" in file.read()
+
     def cpu(self):
         """CPU time in seconds by thread name; threads of one name are added up."""
         times = {}
