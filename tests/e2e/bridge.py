@@ -48,13 +48,13 @@ class Bridge:
 
     # life
 
-    def start(self):
+    def start(self, seconds=20):
         self.process = subprocess.Popen(
             self.command_line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, bufsize=1)
         for stream in (self.process.stdout, self.process.stderr):
             threading.Thread(target=self._read, args=(stream,), daemon=True).start()
-        end = time.monotonic() + 20
+        end = time.monotonic() + seconds
         while not self.listening.is_set():
             if self.process.poll() is not None or time.monotonic() > end:
                 raise AssertionError(f"the bridge did not begin to listen\n{self.log_tail()}")
