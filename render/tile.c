@@ -2,7 +2,9 @@
 #include <drm_fourcc.h>
 #include <string.h>
 
-#ifdef __SSE2__
+#ifdef __x86_64__
+#include <immintrin.h>
+#elif defined(__SSE2__)
 #include <emmintrin.h>
 #endif
 
@@ -135,6 +137,105 @@ static void row_xbgr8888(uint32_t *to, const uint8_t *from, uint32_t width, uint
 {
 	update_rgb(to, from, width, marks, true);
 }
+
+#ifdef __x86_64__
+/*
+ * A tile's row is eight AVX2 registers: one test decides for all of it, where the loop above tests
+ * each 64 bytes. That is what brings an unchanged picture to the speed of a memcmp.
+ */
+#define AVX2 __attribute__((target("avx2")))
+
+AVX2 static inline __m256i order8(__m256i pixels, bool swap)
+{
+	const __m256i mask = _mm256_set1_epi32(RGB_MASK);
+	const __m256i order = _mm256_setr_epi8(2, 1, 0, -1, 6, 5, 4, -1, 10, 9, 8, -1, 14, 13, 12,
+		-1, 2, 1, 0, -1, 6, 5, 4, -1, 10, 9, 8, -1, 14, 13, 12, -1);
+
+	return swap ? _mm256_shuffle_epi8(pixels, order) : _mm256_and_si256(pixels, mask);
+}
+
+AVX2 static inline bool update_tile_row(uint32_t *to, const uint8_t *from, bool swap)
+{
+	const __m256i *source = (const __m256i *)from;
+	__m256i *target = (__m256i *)to;
+	__m256i a = _mm256_loadu_si256(source), b = _mm256_loadu_si256(source + 1);
+	__m256i c = _mm256_loadu_si256(source + 2), d = _mm256_loadu_si256(source + 3);
+	__m256i e = _mm256_loadu_si256(source + 4), f = _mm256_loadu_si256(source + 5);
+	__m256i g = _mm256_loadu_si256(source + 6), h = _mm256_loadu_si256(source + 7);
+	__m256i differ;
+
+	/* As in update_block(). */
+	__asm__ volatile(""
+			 : "+x"(a), "+x"(b), "+x"(c), "+x"(d), "+x"(e), "+x"(f), "+x"(g), "+x"(h));
+
+	a = order8(a, swap);
+	b = order8(b, swap);
+	c = order8(c, swap);
+	d = order8(d, swap);
+	e = order8(e, swap);
+	f = order8(f, swap);
+	g = order8(g, swap);
+	h = order8(h, swap);
+	differ = _mm256_xor_si256(a, _mm256_loadu_si256(target));
+	differ = _mm256_or_si256(differ, _mm256_xor_si256(b, _mm256_loadu_si256(target + 1)));
+	differ = _mm256_or_si256(differ, _mm256_xor_si256(c, _mm256_loadu_si256(target + 2)));
+	differ = _mm256_or_si256(differ, _mm256_xor_si256(d, _mm256_loadu_si256(target + 3)));
+	differ = _mm256_or_si256(differ, _mm256_xor_si256(e, _mm256_loadu_si256(target + 4)));
+	differ = _mm256_or_si256(differ, _mm256_xor_si256(f, _mm256_loadu_si256(target + 5)));
+	differ = _mm256_or_si256(differ, _mm256_xor_si256(g, _mm256_loadu_si256(target + 6)));
+	differ = _mm256_or_si256(differ, _mm256_xor_si256(h, _mm256_loadu_si256(target + 7)));
+	if (_mm256_testz_si256(differ, differ)) {
+		return false;
+	}
+	_mm256_storeu_si256(target, a);
+	_mm256_storeu_si256(target + 1, b);
+	_mm256_storeu_si256(target + 2, c);
+	_mm256_storeu_si256(target + 3, d);
+	_mm256_storeu_si256(target + 4, e);
+	_mm256_storeu_si256(target + 5, f);
+	_mm256_storeu_si256(target + 6, g);
+	_mm256_storeu_si256(target + 7, h);
+	return true;
+}
+
+AVX2 static inline void update_rgb_avx2(
+	uint32_t *to, const uint8_t *from, uint32_t width, uint8_t *marks, bool swap)
+{
+	for (; width >= RENDER_TILE; width -= RENDER_TILE) {
+		*marks++ |= update_tile_row(to, from, swap);
+		to += RENDER_TILE;
+		from += (size_t)RENDER_TILE * 4;
+	}
+	if (width) {
+		*marks |= update_part(to, from, width, swap);
+	}
+}
+
+AVX2 static void row_xrgb8888_avx2(
+	uint32_t *to, const uint8_t *from, uint32_t width, uint8_t *marks)
+{
+	update_rgb_avx2(to, from, width, marks, false);
+}
+
+AVX2 static void row_xbgr8888_avx2(
+	uint32_t *to, const uint8_t *from, uint32_t width, uint8_t *marks)
+{
+	update_rgb_avx2(to, from, width, marks, true);
+}
+
+static tile_row fastest(tile_row plain)
+{
+	if (!__builtin_cpu_supports("avx2")) {
+		return plain;
+	}
+	return plain == row_xrgb8888 ? row_xrgb8888_avx2 : row_xbgr8888_avx2;
+}
+#else
+static tile_row fastest(tile_row plain)
+{
+	return plain;
+}
+#endif
 
 /*
  * The other formats: a tile's row is copied into private memory, converted there and compared from
@@ -290,10 +391,10 @@ tile_row tile_row_of(uint32_t fourcc)
 	switch (fourcc) {
 	case DRM_FORMAT_XRGB8888:
 	case DRM_FORMAT_ARGB8888:
-		return row_xrgb8888;
+		return fastest(row_xrgb8888);
 	case DRM_FORMAT_XBGR8888:
 	case DRM_FORMAT_ABGR8888:
-		return row_xbgr8888;
+		return fastest(row_xbgr8888);
 	case DRM_FORMAT_RGB565:
 		return row_rgb565;
 	case DRM_FORMAT_XRGB2101010:
