@@ -222,19 +222,6 @@ AVX2 static void row_xbgr8888_avx2(
 {
 	update_rgb_avx2(to, from, width, marks, true);
 }
-
-static tile_row fastest(tile_row plain)
-{
-	if (!__builtin_cpu_supports("avx2")) {
-		return plain;
-	}
-	return plain == row_xrgb8888 ? row_xrgb8888_avx2 : row_xbgr8888_avx2;
-}
-#else
-static tile_row fastest(tile_row plain)
-{
-	return plain;
-}
 #endif
 
 /*
@@ -386,15 +373,15 @@ CONVERTED(yvyu, 2, true)
 CONVERTED(uyvy, 2, true)
 CONVERTED(vyuy, 2, true)
 
-tile_row tile_row_of(uint32_t fourcc)
+tile_row tile_row_plain(uint32_t fourcc)
 {
 	switch (fourcc) {
 	case DRM_FORMAT_XRGB8888:
 	case DRM_FORMAT_ARGB8888:
-		return fastest(row_xrgb8888);
+		return row_xrgb8888;
 	case DRM_FORMAT_XBGR8888:
 	case DRM_FORMAT_ABGR8888:
-		return fastest(row_xbgr8888);
+		return row_xbgr8888;
 	case DRM_FORMAT_RGB565:
 		return row_rgb565;
 	case DRM_FORMAT_XRGB2101010:
@@ -412,6 +399,23 @@ tile_row tile_row_of(uint32_t fourcc)
 	default:
 		return NULL;
 	}
+}
+
+tile_row tile_row_of(uint32_t fourcc)
+{
+	tile_row plain = tile_row_plain(fourcc);
+
+#ifdef __x86_64__
+	if (__builtin_cpu_supports("avx2")) {
+		if (plain == row_xrgb8888) {
+			return row_xrgb8888_avx2;
+		}
+		if (plain == row_xbgr8888) {
+			return row_xbgr8888_avx2;
+		}
+	}
+#endif
+	return plain;
 }
 
 /*

@@ -24,8 +24,10 @@
  */
 typedef void (*tile_row)(uint32_t *to, const uint8_t *from, uint32_t width, uint8_t *marks);
 
-/* NULL: no conversion for this format. */
+/* The fastest that this processor can run. NULL: no conversion for this format. */
 tile_row tile_row_of(uint32_t fourcc);
+/* What every processor can run; gives the same, and is there for others only to be tested. */
+tile_row tile_row_plain(uint32_t fourcc);
 
 /*
  * Looks at a whole picture of the snapshot's size and marks tiles (see damage.h); returns how many

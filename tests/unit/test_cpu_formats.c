@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "buffers.h"
+#include "render/tile.h"
 
 struct colour {
 	double red, green, blue; /* 0 to 255 */
@@ -333,12 +334,41 @@ static void test_read_too_large(void **state)
 	buffer_close(&buffer);
 }
 
+/* What this processor runs and what any runs must mark and store the same. */
+static void test_fast_rows_equal_plain_rows(void **state)
+{
+	static const uint32_t fourccs[] = {DRM_FORMAT_XRGB8888, DRM_FORMAT_XBGR8888};
+	uint8_t from[320 * 4 + 1];
+	uint32_t fast[320], plain[320];
+
+	for (unsigned round = 0; round < 2000; round++) {
+		uint32_t fourcc = fourccs[round & 1], width = 1 + round % 320;
+		uint8_t *source = from + (round >> 1 & 1);
+		uint8_t fast_marks[5] = {0}, plain_marks[5] = {0};
+
+		for (uint32_t i = 0; i < width * 4; i++) {
+			source[i] = (uint8_t)(rand() >> 4);
+		}
+		memset(plain_marks, 0, sizeof(plain_marks));
+		tile_row_plain(fourcc)(plain, source, width, plain_marks);
+		memcpy(fast, plain, sizeof(fast));
+		/* One byte of one pixel, X included, then the same row again. */
+		source[rand() % (width * 4)] ^= 1 << (round % 8);
+		memset(plain_marks, 0, sizeof(plain_marks));
+		tile_row_plain(fourcc)(plain, source, width, plain_marks);
+		tile_row_of(fourcc)(fast, source, width, fast_marks);
+		assert_memory_equal(fast, plain, width * 4);
+		assert_memory_equal(fast_marks, plain_marks, sizeof(fast_marks));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_layouts),
 		cmocka_unit_test(test_every_value),
 		cmocka_unit_test(test_bits),
+		cmocka_unit_test(test_fast_rows_equal_plain_rows),
 		cmocka_unit_test(test_read),
 		cmocka_unit_test(test_read_too_large),
 	};
