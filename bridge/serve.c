@@ -23,6 +23,7 @@ struct server {
 	struct capture *capture;
 	struct spice_sink *sink;
 	struct listener **listeners;
+	bool refusing; /* the last connection could not be taken, and the log says so */
 	GMainLoop *loop;
 	guint sources[4];
 	size_t n_sources;
@@ -91,9 +92,11 @@ static void on_accepted(int fd, void *data)
 	struct server *server = data;
 	int rc = spice_sink_add_client(server->sink, fd);
 
-	if (rc < 0) {
+	/* Once, until one comes through: who keeps on connecting must not fill the log. */
+	if (rc < 0 && !server->refusing) {
 		log_warning("a connection could not be taken: %s", strerror(-rc));
 	}
+	server->refusing = rc < 0;
 }
 
 static gboolean on_end(gpointer data)
