@@ -5,7 +5,15 @@
 #include "bridge/options.h"
 #include "bridge/verbs.h"
 
-#define MMAP_THRESHOLD (512 * 1024) /* bytes */
+/*
+ * The library takes and frees a compressed frame's worth of memory with each frame, in pieces. With
+ * glibc's first thresholds every free() gives it back to the system and every frame faults it in
+ * again, which costs more than the compression. So it is kept while somebody watches; serve() gives
+ * it back when nobody does.
+ */
+#define KEPT_BYTES (64 << 20)
+/* A whole picture, which the library copies for each new viewer, is best mapped for itself. */
+#define MAPPED_BYTES (4 << 20)
 
 int main(int argc, char **argv)
 {
@@ -13,11 +21,9 @@ int main(int argc, char **argv)
 	int code;
 
 	log_init();
-	/*
-	 * Whole pictures, which the library copies for each new viewer, go back to the system with
-	 * their free(). Left alone, glibc soon keeps blocks of that size on its heaps.
-	 */
-	mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
+	mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+	mallopt(M_TOP_PAD, 1 << 20);
+	mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
 
 	int rc = options_parse(&options, argc, argv);
 

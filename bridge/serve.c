@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <glib-unix.h>
 #include <glib.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,9 @@
 #include "bridge/stats.h"
 #include "vfio/vgpu.h"
 
+/* The library lets go of a viewer's memory a little after the viewer. */
+#define TRIM_MS 500
+
 struct server {
 	const struct options *options;
 	struct vgpu *vgpu;
@@ -25,6 +29,7 @@ struct server {
 	struct listener **listeners;
 	bool refusing; /* the last connection could not be taken, and the log says so */
 	GMainLoop *loop;
+	guint trim; /* the timer, 0: none */
 	guint sources[4];
 	size_t n_sources;
 };
@@ -76,9 +81,28 @@ static void on_resize(void *data, uint32_t width, uint32_t height)
 	log_debug("the viewer asks for %ux%u", width, height);
 }
 
+/* Nobody watches any more: what was kept for speed goes back to the system. See main(). */
+static gboolean on_unwatched(gpointer data)
+{
+	struct server *server = data;
+
+	server->trim = 0;
+	malloc_trim(0);
+	return G_SOURCE_REMOVE;
+}
+
 static void on_viewers(void *data, unsigned count)
 {
+	struct server *server = data;
+
 	log_info("viewers: %u", count);
+	if (server->trim) {
+		g_source_remove(server->trim);
+		server->trim = 0;
+	}
+	if (count == 0) {
+		server->trim = g_timeout_add(TRIM_MS, on_unwatched, server);
+	}
 }
 
 static const struct spice_sink_events spice_events = {
@@ -209,6 +233,9 @@ static void finish(struct server *server)
 	spice_sink_destroy(server->sink);
 	capture_destroy(server->capture);
 	vgpu_destroy(server->vgpu);
+	if (server->trim) {
+		g_source_remove(server->trim);
+	}
 	for (size_t i = 0; i < server->n_sources; i++) {
 		g_source_remove(server->sources[i]);
 	}
