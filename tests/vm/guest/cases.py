@@ -7,6 +7,7 @@ the machine's kernel offers, with commas between them: mdev,group,fd or mdev,cde
 
 import os
 import struct
+import subprocess
 import sys
 import time
 
@@ -432,6 +433,38 @@ def vbtest_probe(setup):
                   f"{text}, exit {code}:\n{said}")
 
 
+def edid(setup):
+    """A mild device and a strict one take an EDID in the order that they both want."""
+    blob = bytes((i * 7 + 1) & 255 for i in range(127))
+    blob += bytes([-sum(blob) & 255])
+    path = setup.path("edid")
+    with open(path, "wb") as file:
+        file.write(blob)
+    for kind in ("mbochs-medium", "vbtest-plain"):
+        with Device(kind) as device:
+            if kind == "vbtest-plain":
+                device.control(edid_max=128)
+            process = subprocess.Popen([f"{bed.HERE}/bin/set-edid", device.uuid, path], text=True,
+                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            try:
+                said = process.stdout.readline().strip()
+                check(said == "ok", f"{kind}: {said}")
+                if kind == "vbtest-plain":
+                    status = device.status()
+                    check(status["link_state"] == 1 and status["link_ups"] == 1, f"{status}")
+                    with open(f"{device.path}/vbtest/edid", "rb") as file:
+                        seen = file.read()
+                else:
+                    # What the guest's driver would read.
+                    poke(process.pid, "edid", setup.path("seen"))
+                    with open(setup.path("seen"), "rb") as file:
+                        seen = file.read(128)
+                check(seen == blob, f"{kind} has another EDID: {seen.hex()}")
+            finally:
+                process.stdin.close()
+                check(process.wait(10) == 0, f"{kind}: set-edid failed")
+
+
 BOTH = ("cpu", "gl")
 CASES = (
     (mdpy, ("cpu",)),
@@ -440,6 +473,7 @@ CASES = (
     (mbochs_strides, ("cpu",)),
     (mbochs_stock, BOTH),
     (mbochs_probe, ("cpu",)),
+    (edid, ("cpu",)),
     (flips, BOTH),
     (ids_again, ("cpu",)),
     (transient, ("cpu",)),
