@@ -233,6 +233,14 @@ static int check_buffer(struct gl *gl, const struct format *format,
 			attributes->width, attributes->height, gl->platform, gl->max_size);
 		return -ENOTSUP;
 	}
+	/* On a node Mesa's software driver maps whole pages through it, and does not check that either. */
+	if (gl->software && !gl->maps_buffers && length % (uint64_t)sysconf(_SC_PAGESIZE)) {
+		snprintf(why, why_size,
+			"the dma-buf's %" PRIu64 " bytes are no whole number of pages, "
+			"so software GL can't map it",
+			length);
+		return -ENODEV;
+	}
 	return gl->maps_buffers ? check_mapping(attributes, length, why, why_size) : 0;
 }
 
