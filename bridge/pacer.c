@@ -21,9 +21,19 @@ void pacer_reset(struct pacer *pacer)
 	pacer->last_frame = INT64_MIN / 2;
 }
 
+static int64_t active_step(const struct pacer *pacer)
+{
+	bool cheap = pacer->look_cost < pacer->period / CHEAP_PART;
+
+	return cheap ? pacer->period / 2 : pacer->period;
+}
+
 void pacer_looked(struct pacer *pacer, int64_t began, int64_t ended, bool damage)
 {
-	pacer->last_look = began;
+	int64_t due = pacer->last_look + active_step(pacer);
+
+	/* Waking up a little late must not add up, or 60 looks a second would be 57. */
+	pacer->last_look = began > due && began - due < pacer->period / 4 ? due : began;
 	pacer->hurry = false;
 	if (damage) {
 		pacer->last_damage = began;
@@ -46,13 +56,6 @@ bool pacer_frame_due(const struct pacer *pacer, int64_t now)
 bool pacer_wake_due(const struct pacer *pacer, int64_t now)
 {
 	return pacer_frame_due(pacer, now) && now - pacer->last_look >= pacer->period / 2;
-}
-
-static int64_t active_step(const struct pacer *pacer)
-{
-	bool cheap = pacer->look_cost < pacer->period / CHEAP_PART;
-
-	return cheap ? pacer->period / 2 : pacer->period;
 }
 
 int64_t pacer_next_look(const struct pacer *pacer, bool owed, bool blocked)
