@@ -21,7 +21,7 @@ PROGRAM = f"{HERE}/bin/vgpu-bridge"
 PROBE = f"{HERE}/bin/spice-probe"
 POKE = f"{HERE}/bin/poke"
 RENDER_NODE = "/dev/dri/renderD128"
-MS = 30000  # the machine runs in software emulation, beside other work
+MS = 60000  # the machine runs in software emulation, beside other work
 
 check = case.check
 wait_for = case.wait_for
@@ -204,7 +204,7 @@ class Setup(case.Setup):
         return result.stdout + result.stderr, result.returncode
 
     def log_has(self, b, text):
-        wait_for(f"'{text}' in the log", 20, lambda: any(text in line for line in b.lines))
+        wait_for(f"'{text}' in the log", 60, lambda: any(text in line for line in b.lines))
 
 
 def kernel_complaints():

@@ -74,16 +74,16 @@ def mbochs(setup):
                 setup.log_has(b, "has not set a mode")
                 # A card is drawn: a few colours, while our pictures have thousands.
                 viewer.size(1024, 768, MS)
-                wait_for("a card", 20, lambda: 1 < len(colours(setup, viewer)) < 1000)
+                wait_for("a card", 60, lambda: 1 < len(colours(setup, viewer)) < 1000)
                 for seed, (width, height) in enumerate(sizes):
                     path = setup.picture(seed, width, height)
                     show(b, viewer, path, width, height)
                     viewer.size(width, height, MS)
                     viewer.compare(path, MS)
                 poke(b.pid, "off")
-                wait_for("a card after the plane went off", 20,
+                wait_for("a card after the plane went off", 60,
                          lambda: b.counters()["session"]["state"] == 1)
-                wait_for("a card at the size of the last picture", 20,
+                wait_for("a card at the size of the last picture", 60,
                          lambda: 1 < len(colours(setup, viewer)) < 1000)
                 show(b, viewer, path, width, height)
                 viewer.compare(path, MS)
@@ -121,12 +121,12 @@ def mbochs_strides(setup):
         viewer.compare(path, MS)
         # A start that is not page-aligned: the query says yes, the fetch no.
         poke(b.pid, "mode", 800, 600, 1024, 16, 300)
-        wait_for("a card", 20, lambda: b.counters()["session"]["state"] == 1)
+        wait_for("a card", 60, lambda: b.counters()["session"]["state"] == 1)
         poke(b.pid, "mode", 800, 600, 1024, 0, 300)
         viewer.compare(path, MS)
         # 16 bits a pixel: the device then says that there is no plane.
         poke(b.pid, "mode", 800, 600, 1024, 0, 300, 16)
-        wait_for("a card", 20, lambda: b.counters()["session"]["state"] == 1)
+        wait_for("a card", 60, lambda: b.counters()["session"]["state"] == 1)
         poke(b.pid, "mode", 800, 600, 1024, 0, 300)
         viewer.compare(path, MS)
 
@@ -161,7 +161,7 @@ def mbochs_stock(setup):
             viewer.compare(path, MS)
         else:
             setup.log_has(b, "can't be mapped")
-            wait_for("a card", 20, lambda: b.counters()["session"]["state"] == 1)
+            wait_for("a card", 60, lambda: b.counters()["session"]["state"] == 1)
 
     with stock("size") as device, setup.serve(device) as (b, viewer):
         path = setup.picture(1, 800, 600) # 468.75 pages
@@ -239,13 +239,13 @@ def transient(setup):
         cards = b.counters()["session"]["cards"]
         for error in (12, 14, 22):
             device.control(query_error=error, query_fails=2)
-            wait_for("the errors", 20, lambda: device.status()["query_fails"] == 0)
+            wait_for("the errors", 60, lambda: device.status()["query_fails"] == 0)
             viewer.compare(path, MS)
         counters = b.counters()
         check(counters["vgpu"]["transient"] >= 3, f"no error was counted: {counters['vgpu']}")
         check(counters["session"]["cards"] == cards, "a card for a moment's error")
         device.control(query_error=22, query_fails=1000000)
-        wait_for("a card", 20, lambda: b.counters()["session"]["state"] == 1)
+        wait_for("a card", 60, lambda: b.counters()["session"]["state"] == 1)
         device.control(query_fails=0)
         viewer.compare(path, MS)
         # An id that is gone when it is fetched.
@@ -299,15 +299,15 @@ def formats(setup):
             before = viewer.do("hash")["hash"]
             # In between the plane goes off, so that each format has to be drawn anew.
             device.control(primary_on=0)
-            wait_for("a card", 20, lambda: viewer.do("hash")["hash"] != before)
+            wait_for("a card", 60, lambda: viewer.do("hash")["hash"] != before)
         path = setup.path("XR24")
         primary(device, 0, path, width, height, width, ident=20, form=C8)
-        wait_for("C8 to be refused", 20, lambda: b.counters()["refused"]["format-c8"] >= 1)
-        wait_for("a card", 20, lambda: b.counters()["session"]["state"] == 1)
+        wait_for("C8 to be refused", 60, lambda: b.counters()["refused"]["format-c8"] >= 1)
+        wait_for("a card", 60, lambda: b.counters()["session"]["state"] == 1)
         primary(device, 0, path, width, height, ident=21)
         viewer.compare(raw, MS)
         primary(device, 0, path, width, height, ident=22, modifier=I915_X_TILED)
-        wait_for("a card for tiles", 20, lambda: b.counters()["session"]["state"] == 1)
+        wait_for("a card for tiles", 60, lambda: b.counters()["session"]["state"] == 1)
         primary(device, 0, path, width, height, ident=23)
         viewer.compare(raw, MS)
 
@@ -320,7 +320,7 @@ def too_small(setup):
         viewer.size(640, 480, MS)
         viewer.compare(path, MS)
         device.control(buffer1=640 * 470 * 4, primary_buffer=1, primary_id=9)
-        wait_for("a refusal", 20, lambda: b.counters()["refused"]["buffer-short"] >= 1)
+        wait_for("a refusal", 60, lambda: b.counters()["refused"]["buffer-short"] >= 1)
         device.control(primary_buffer=0, primary_id=1)
         viewer.compare(path, MS)
 
@@ -330,7 +330,7 @@ def cursor_is(viewer, what, **wanted):
         now = viewer.cursor()
         return all(now[k] == v for k, v in wanted.items())
     try:
-        wait_for(what, 20, fits)
+        wait_for(what, 60, fits)
     except AssertionError as error:
         raise AssertionError(f"{error}: wanted {wanted}, is {viewer.cursor()}") from None
 
