@@ -95,6 +95,14 @@ void display_check_ready(struct spice_sink *sink)
 	}
 }
 
+void display_joined(struct spice_sink *sink)
+{
+	pthread_mutex_lock(&sink->display.lock);
+	sink->display.joined = sink->display.tick;
+	pthread_mutex_unlock(&sink->display.lock);
+	atomic_store(&sink->served, false);
+}
+
 bool spice_sink_can_take(struct spice_sink *sink, uint32_t width, uint32_t height)
 {
 	struct display *d = &sink->display;
@@ -109,6 +117,9 @@ bool spice_sink_can_take(struct spice_sink *sink, uint32_t width, uint32_t heigh
 	pthread_mutex_lock(&d->lock);
 	first = !d->refused;
 	gate = display_gate(d);
+	if (gate == GATE_OPEN && d->tick != d->joined) {
+		atomic_store(&sink->served, true);
+	}
 	if (d->switching) {
 		/* The guest may have changed its mind; read when the new surface is made. */
 		d->wanted_width = width;

@@ -90,6 +90,8 @@ enum sockets_which {
 	SOCKETS_ALL,
 };
 
+/* How long ago the newest one was added, us; INT64_MAX: there is none. */
+int64_t sockets_newest_us(struct sockets *sockets);
 /* Shuts connections; the library finds out by itself. Returns how many. */
 unsigned sockets_shut(struct sockets *sockets, enum sockets_which which);
 
@@ -106,6 +108,7 @@ struct display {
 	struct command *all; /* every one ever made */
 	uint32_t tick; /* of the newest frame given */
 	uint32_t fenced; /* newest tick whose fence is done */
+	uint32_t joined; /* newest tick when the newest viewer came */
 	unsigned live; /* drawables not yet released */
 	uint64_t released; /* drawables, ever */
 	bool gate_on_release; /* false for GLZ: its dictionary keeps drawables for long */
@@ -125,6 +128,8 @@ void display_fill_qxl(QXLInterface *qxl);
 /* With display.lock held. */
 enum gate display_gate(const struct display *display);
 bool display_idle(const struct display *display);
+/* A viewer has come. */
+void display_joined(struct spice_sink *sink);
 /* Forgets what the worker has not fetched. Nothing may be given meanwhile. */
 void display_drop_queue(struct spice_sink *sink);
 /* Tells events->ready if somebody waits for it and the gate is open. */
@@ -241,6 +246,7 @@ struct spice_sink {
 	 * [worker] It waits for the first words of a new display channel. A connection that ends just
 	 * then makes the library (0.15.1) use memory that it has freed, so we end none.
 	 */
+	atomic_bool served; /* the newest viewer has taken in a frame */
 	atomic_bool connecting;
 };
 

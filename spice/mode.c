@@ -11,6 +11,7 @@
 #define DRAIN_STEP_MS 4
 #define DRAIN_STILL_US (300 * 1000) /* nothing moved for so long: the viewer stands still */
 #define DRAIN_MAX_US (10 * 1000 * 1000) /* a slow viewer gets that long for what is on its way */
+#define CONNECT_MAX_US (5 * 1000 * 1000) /* a viewer that has not been served yet gets that long */
 #define SHUT_MAX_US (150 * 1000) /* until the library has noticed a shut socket */
 #define RETRY_MS 1000 /* after memory lacked */
 #define WIPE_STEP_MS 10
@@ -69,6 +70,15 @@ static void enter_stage(struct spice_sink *sink, enum mode_stage stage)
 	mode->since = mode->moved_at = g_get_monotonic_time();
 }
 
+/*
+ * Has the viewer had the time to show that it lives? One that has taken in a frame has; one that is
+ * connecting still has nothing to move, and on a slow link or machine that takes long.
+ */
+static bool had_its_time(struct spice_sink *sink)
+{
+	return atomic_load(&sink->served) || sockets_newest_us(&sink->sockets) > CONNECT_MAX_US;
+}
+
 /* True when there is no sense in waiting any longer; shuts viewers that stand still. */
 static bool impatient(struct spice_sink *sink)
 {
@@ -80,7 +90,7 @@ static bool impatient(struct spice_sink *sink)
 		mode->moved = moved;
 		mode->moved_at = now;
 	}
-	if (!mode->shut && !atomic_load(&sink->connecting) &&
+	if (!mode->shut && !atomic_load(&sink->connecting) && had_its_time(sink) &&
 		(now - mode->moved_at > DRAIN_STILL_US || now - mode->since > DRAIN_MAX_US)) {
 		sink_shut(sink, SOCKETS_ALL);
 		mode->shut = true;

@@ -65,6 +65,7 @@ void sink_channel_event(struct spice_sink *sink, int event, const SpiceChannelEv
 	}
 	if (event == SPICE_CHANNEL_EVENT_INITIALIZED) {
 		mode_blank(sink);
+		display_joined(sink);
 		atomic_fetch_add(&sink->counters.viewers_total, 1);
 		atomic_fetch_add(&sink->generation, 1);
 		count = atomic_fetch_add(&sink->viewers, 1) + 1;

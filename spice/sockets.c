@@ -202,6 +202,19 @@ void sockets_note(struct sockets *sockets)
 	pthread_mutex_unlock(&sockets->lock);
 }
 
+int64_t sockets_newest_us(struct sockets *sockets)
+{
+	int64_t now = g_get_monotonic_time(), newest = INT64_MAX;
+	struct viewer_socket *s;
+
+	pthread_mutex_lock(&sockets->lock);
+	for (s = sockets->list; s; s = s->next) {
+		newest = MIN(newest, now - s->since);
+	}
+	pthread_mutex_unlock(&sockets->lock);
+	return newest;
+}
+
 unsigned sockets_shut(struct sockets *sockets, enum sockets_which which)
 {
 	int64_t now = g_get_monotonic_time();
