@@ -10,7 +10,7 @@
 #define PASSWORD_MAX 60 /* the protocol's */
 #define SWEEP_SOON_MS 5 /* the event comes a little before the close */
 #define SWEEP_MS 1000
-#define POLL_MAX_MS 20
+#define POLL_MAX_MS 5
 #define CONNECTING_MAX_MS 300
 #define PLACE_MS 50 /* by then the worker knows of a new cursor channel */
 
