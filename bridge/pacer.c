@@ -2,7 +2,7 @@
 #include "bridge/pacer.h"
 
 /* A look dearer than this part of a period is not worth making twice a frame. */
-#define CHEAP_PART 12
+#define CHEAP_PART 8
 
 void pacer_init(struct pacer *pacer, unsigned max_fps)
 {
