@@ -9,6 +9,7 @@
 
 #include "bridge/card.h"
 #include "bridge/log.h"
+#include "render/format.h"
 #include "render/renderer.h"
 
 #define STALE_TRIES 3
@@ -146,6 +147,28 @@ static void describe_plane(const struct plane *plane, char *text, size_t size)
 		plane->kind == PLANE_KIND_REGION ? "region" : "dma-buf");
 }
 
+/* A picture that can't be had: its plane is left alone for a while, and a card says why. */
+static void show_failure(struct session *session, const struct plane *plane, const char *sentence,
+	int64_t now, pixman_region32_t *damage)
+{
+	session->failed = *plane;
+	session->retry_ns = now + SESSION_RETRY_NS;
+	show_card(session, SESSION_NO_PICTURE, sentence, now, damage);
+}
+
+/* What was refused, by name where the sentence alone would leave that open. */
+static void describe_refusal(const struct vgpu_query *query, char *text, size_t size)
+{
+	char name[64];
+
+	if (query->refusal == PLANE_UNKNOWN_FORMAT) {
+		snprintf(text, size, "%s: %s", plane_refusal_text(query->refusal),
+			format_name(query->format, name, sizeof(name)));
+	} else {
+		snprintf(text, size, "%s", plane_refusal_text(query->refusal));
+	}
+}
+
 /* 0: what there is to show is up. -ESTALE: query again. */
 static int show_plane(
 	struct session *session, const struct plane *plane, int64_t now, pixman_region32_t *damage)
@@ -164,10 +187,8 @@ static int show_plane(
 	}
 	if (rc < 0) {
 		session->counters.import_failed++;
-		session->failed = *plane;
-		session->retry_ns = now + SESSION_RETRY_NS;
-		show_card(session, SESSION_NO_PICTURE,
-			rc == -EPROTO ? plane_refusal_text(refusal) : why, now, damage);
+		show_failure(session, plane, rc == -EPROTO ? plane_refusal_text(refusal) : why, now,
+			damage);
 		return 0;
 	}
 
@@ -179,21 +200,21 @@ static int show_plane(
 		snprintf(why, sizeof(why),
 			"no memory for a picture of %ux%u: free some on the host", plane->width,
 			plane->height);
-		session->failed = *plane;
-		session->retry_ns = now + SESSION_RETRY_NS;
-		show_card(session, SESSION_NO_PICTURE, why, now, damage);
+		show_failure(session, plane, why, now, damage);
 		return 0;
 	}
 	if (rc < 0) {
 		buffers_drop(&session->buffers, image);
-		session->counters.vanished++;
+		if (rc == -EFAULT) {
+			session->counters.vanished++;
+			snprintf(why, sizeof(why), "the guest's buffer vanished while it was read");
+		} else {
+			session->counters.read_failed++;
+			snprintf(why, sizeof(why), "the guest's buffer can't be read: %s",
+				strerror(-rc));
+		}
 		/* The snapshot may hold half of a picture now, so the last one can't stay. */
-		session->failed = *plane;
-		session->retry_ns = now + SESSION_RETRY_NS;
-		show_card(session, SESSION_NO_PICTURE,
-			rc == -EFAULT ? "the guest's buffer vanished while it was read"
-				      : "GL failed on the guest's buffer",
-			now, damage);
+		show_failure(session, plane, why, now, damage);
 		return 0;
 	}
 	free(session->card_pixels);
@@ -212,6 +233,7 @@ static int show_plane(
 static void look_primary(struct session *session, int64_t now, pixman_region32_t *damage)
 {
 	struct vgpu_query query;
+	char text[256];
 
 	for (int i = 0; i < STALE_TRIES; i++) {
 		switch (vgpu_query(session->vgpu, PLANE_PRIMARY, &query)) {
@@ -228,8 +250,8 @@ static void look_primary(struct session *session, int64_t now, pixman_region32_t
 				now, damage);
 			return;
 		case VGPU_REFUSED:
-			show_card(session, SESSION_NO_PICTURE, plane_refusal_text(query.refusal),
-				now, damage);
+			describe_refusal(&query, text, sizeof(text));
+			show_card(session, SESSION_NO_PICTURE, text, now, damage);
 			return;
 		case VGPU_GONE:
 			buffers_clear(&session->buffers);

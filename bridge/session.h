@@ -38,6 +38,7 @@ struct session_counters {
 	atomic_uint_fast64_t held; /* looks that kept the last picture through an error */
 	atomic_uint_fast64_t stale_retries; /* queries repeated for an id that was gone */
 	atomic_uint_fast64_t vanished; /* pictures whose memory went away under the read */
+	atomic_uint_fast64_t read_failed; /* pictures that GL or the kernel could not read */
 	atomic_uint_fast64_t import_failed; /* planes that could not be imported */
 	atomic_uint_fast64_t no_memory; /* pictures not read because memory lacked */
 	atomic_uint_fast64_t cursor_failed; /* cursor shapes that could not be read */

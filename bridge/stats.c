@@ -53,7 +53,7 @@ static void add_capture(GString *json, struct capture *capture)
 		FIELD(r, gl_calls), FIELD(r, bytes_compared), FIELD(r, bytes_read_back),
 		FIELD(r, tiles_dirty), FIELD(r, faults), FIELD(r, import_failures)};
 	struct field session[] = {FIELD(s, looks), FIELD(s, cards), FIELD(s, cards_failed),
-		FIELD(s, held), FIELD(s, stale_retries), FIELD(s, vanished),
+		FIELD(s, held), FIELD(s, stale_retries), FIELD(s, vanished), FIELD(s, read_failed),
 		FIELD(s, import_failed), FIELD(s, no_memory), FIELD(s, cursor_failed),
 		FIELD(s, log_suppressed), FIELD(s, state)};
 	struct field fields[] = {FIELD(c, ticks), FIELD(c, frames), FIELD(c, rects),

@@ -185,6 +185,17 @@ static void test_c8_is_named(void **state)
 	destroy(f);
 }
 
+static void test_unknown_format_is_named(void **state)
+{
+	struct fixture *f = create("320x200,scene=idle");
+
+	command(f, "raw format=0x34325842");
+	look(f, 0);
+	assert_string_equal(f->session.text, "the pixel format is not known: BX24 (0x34325842)");
+	assert_int_equal(f->session.state, SESSION_NO_PICTURE);
+	destroy(f);
+}
+
 static void test_mode_change_drops_old_buffers(void **state)
 {
 	struct fixture *f = create("320x200,scene=box,cursor=off");
@@ -342,6 +353,7 @@ int main(void)
 		cmocka_unit_test(test_rest_ends_the_300_ms),
 		cmocka_unit_test(test_stale_id_is_asked_again),
 		cmocka_unit_test(test_c8_is_named),
+		cmocka_unit_test(test_unknown_format_is_named),
 		cmocka_unit_test(test_mode_change_drops_old_buffers),
 		cmocka_unit_test(test_gone_is_final_and_silent),
 		cmocka_unit_test(test_rest_lets_go),
