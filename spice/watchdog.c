@@ -15,8 +15,8 @@
  * that has only half connected. So main arms a timer before each entry, and this thread shuts sockets
  * when it runs out: first those that have bytes waiting which do not move, then more.
  *
- * Where main or the worker computes, or waits for a processor, nobody stands still: only the looks
- * that find both asleep count.
+ * Where main or the worker computes, or waits for a processor or a disk, nobody stands still: only
+ * the looks that find both asleep count.
  */
 #define STEP_STALLED 2 /* 80 ms: nothing moved in the last 40 */
 #define STEP_OLD 6 /* 240 ms */
@@ -50,7 +50,7 @@ static bool asleep(pid_t tid)
 	text[MAX(n, 0)] = '\0';
 	/* "TID (NAME) STATE ...", and the name may hold anything. */
 	end = strrchr(text, ')');
-	return !end || end[1] != ' ' || end[2] != 'R';
+	return !end || end[1] != ' ' || (end[2] != 'R' && end[2] != 'D');
 }
 
 static bool main_waits(const struct spice_sink *sink)
