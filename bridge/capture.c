@@ -240,8 +240,10 @@ static void give_frames(struct capture *capture, int64_t captured_ns)
 		}
 		attached->sink.ops->give(attached->sink.self, frame);
 		pixman_region32_clear(&attached->owed);
-		pacer_gave(&capture->pacer, now_ns());
 		trace_frame(capture, frame);
+	}
+	if (frame) {
+		pacer_gave(&capture->pacer, captured_ns);
 	}
 	frame_unref(frame);
 	pixman_region32_fini(&packed);

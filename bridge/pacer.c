@@ -2,14 +2,14 @@
 #include "bridge/pacer.h"
 
 /* A look dearer than this part of a period is not worth making twice a frame. */
-#define CHEAP_PART 8
+#define CHEAP_PART 6
 
 void pacer_init(struct pacer *pacer, unsigned max_fps)
 {
 	*pacer = (struct pacer){
 		.period = INT64_C(1000000000) / max_fps,
 		.last_look = INT64_MIN / 2,
-		.last_frame = INT64_MIN / 2,
+		.due = INT64_MIN / 2,
 		.last_damage = INT64_MIN / 2,
 	};
 	pacer_reset(pacer);
@@ -18,7 +18,7 @@ void pacer_init(struct pacer *pacer, unsigned max_fps)
 void pacer_reset(struct pacer *pacer)
 {
 	pacer->hurry = true;
-	pacer->last_frame = INT64_MIN / 2;
+	pacer->due = INT64_MIN / 2;
 }
 
 static int64_t active_step(const struct pacer *pacer)
@@ -44,13 +44,21 @@ void pacer_looked(struct pacer *pacer, int64_t began, int64_t ended, bool damage
 
 void pacer_gave(struct pacer *pacer, int64_t now)
 {
-	pacer->last_frame = now;
+	int64_t late = now - pacer->due;
+
+	/*
+	 * A frame that comes late lets the next one come sooner, by half a period at most: a guest that
+	 * draws at the same rate as we look is not held up by where its clock stands against ours.
+	 */
+	if (late > pacer->period / 2) {
+		late = pacer->period / 2;
+	}
+	pacer->due = now - late + pacer->period;
 }
 
 bool pacer_frame_due(const struct pacer *pacer, int64_t now)
 {
-	/* A quarter of slack: looks come in half periods, and must not push every frame to the next. */
-	return now - pacer->last_frame >= pacer->period - pacer->period / 4;
+	return now >= pacer->due;
 }
 
 bool pacer_wake_due(const struct pacer *pacer, int64_t now)
@@ -66,7 +74,14 @@ int64_t pacer_next_look(const struct pacer *pacer, bool owed, bool blocked)
 	if (blocked) {
 		return pacer->last_look + PACER_BLOCKED_STEP_NS;
 	}
-	if (owed || pacer->last_look - pacer->last_damage < PACER_QUIET_NS) {
+	if (owed) {
+		/* What was found waits for its time, and is looked at once more then. */
+		int64_t soonest = pacer->last_look + pacer->period / 4;
+		int64_t step = pacer->last_look + active_step(pacer);
+
+		return pacer->due > step ? step : pacer->due > soonest ? pacer->due : soonest;
+	}
+	if (pacer->last_look - pacer->last_damage < PACER_QUIET_NS) {
 		return pacer->last_look + active_step(pacer);
 	}
 	return pacer->last_look +

@@ -23,7 +23,7 @@ struct pacer {
 	int64_t period; /* of a frame, ns */
 	int64_t last_look;
 	int64_t last_damage;
-	int64_t last_frame;
+	int64_t due; /* when the next frame may leave */
 	bool hurry; /* somebody waits for the next look */
 	int64_t look_cost; /* smoothed cost of a look that found nothing, ns */
 };
@@ -33,7 +33,7 @@ void pacer_init(struct pacer *pacer, unsigned max_fps);
 void pacer_reset(struct pacer *pacer);
 /* A look began at began and ended at ended. */
 void pacer_looked(struct pacer *pacer, int64_t began, int64_t ended, bool damage);
-/* A frame left. */
+/* A frame of a look that began at now left. */
 void pacer_gave(struct pacer *pacer, int64_t now);
 /* May a frame leave now? */
 bool pacer_frame_due(const struct pacer *pacer, int64_t now);

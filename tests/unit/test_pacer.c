@@ -87,6 +87,51 @@ static void test_frames_keep_the_rate(void **state)
 	assert_in_range(frames, 58, 62);
 }
 
+/* A guest that draws all the time gets the rate and no more, however often its frames are early. */
+static void test_frames_never_exceed_the_rate(void **state)
+{
+	struct pacer pacer;
+	int frames = 0;
+
+	pacer_init(&pacer, 60);
+	for (int64_t now = 0; now < 10000 * MS; now += MS) {
+		pacer_looked(&pacer, now, now + MS / 2, true);
+		if (pacer_frame_due(&pacer, now)) {
+			pacer_gave(&pacer, now);
+			frames++;
+		}
+	}
+	assert_in_range(frames, 590, 602);
+}
+
+/* A guest at our rate waits half a frame at most, wherever its clock stands against ours. */
+static void test_no_phase_is_held_up(void **state)
+{
+	for (int64_t phase = 0; phase < 16 * MS; phase += MS / 4) {
+		struct pacer pacer;
+		int64_t painted = phase, worst = 0, now = 0;
+
+		pacer_init(&pacer, 60);
+		while (now < 2000 * MS) {
+			bool damage = now >= painted;
+
+			pacer_looked(&pacer, now, now + MS / 2, damage);
+			if (damage && pacer_frame_due(&pacer, now)) {
+				pacer_gave(&pacer, now);
+				if (now > 500 * MS && now - painted > worst) {
+					worst = now - painted;
+				}
+				while (painted <= now) {
+					painted += pacer.period;
+				}
+				damage = false;
+			}
+			now = pacer_next_look(&pacer, damage, false);
+		}
+		assert_true(worst <= pacer.period / 2 + MS);
+	}
+}
+
 static void test_blocked_waits_for_the_sink(void **state)
 {
 	struct pacer pacer;
@@ -116,6 +161,8 @@ int main(void)
 		cmocka_unit_test(test_busy_looks_twice_a_frame_when_cheap),
 		cmocka_unit_test(test_dear_looks_come_once_a_frame),
 		cmocka_unit_test(test_frames_keep_the_rate),
+		cmocka_unit_test(test_frames_never_exceed_the_rate),
+		cmocka_unit_test(test_no_phase_is_held_up),
 		cmocka_unit_test(test_blocked_waits_for_the_sink),
 		cmocka_unit_test(test_slow_rate_is_kept_when_idle),
 	};
