@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bridge/capture.h"
 #include "bridge/log.h"
@@ -135,9 +136,13 @@ static gboolean on_stats(gpointer data)
 {
 	struct server *server = data;
 	char *json = stats_json(server->vgpu, server->capture, server->sink);
+	char *line = g_strconcat(json, "\n", NULL);
 
-	fprintf(stderr, "%s\n", json);
-	fflush(stderr);
+	/* In one go: the capture thread writes to the log at any time. */
+	if (write(STDERR_FILENO, line, strlen(line)) < 0) {
+		log_debug("the counters could not be written: %s", strerror(errno));
+	}
+	g_free(line);
 	g_free(json);
 	return G_SOURCE_CONTINUE;
 }
