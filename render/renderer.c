@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "render/cursor.h"
 #include "render/damage.h"
@@ -18,6 +19,8 @@
  * the time that 60 fps leave, so from there on a GPU that reads for us is the better way.
  */
 #define SLOW_READ 1e-9
+
+#define HUGE_PAGE ((size_t)2 << 20)
 
 static void count(atomic_uint_fast64_t *counter, uint64_t n)
 {
@@ -252,12 +255,17 @@ int renderer_resize(struct renderer *renderer, uint32_t width, uint32_t height)
 		return -ERANGE;
 	}
 
-	/* Lines of 64 bytes: most pictures' rows are a multiple, and so no store spans two. */
-	size = ((size_t)width * height * sizeof(*pixels) + 63) & ~(size_t)63;
-	pixels = aligned_alloc(64, size);
+	/*
+	 * Huge pages, where the system grants them on request: each look reads all of it, and with
+	 * small ones it spends a good part of its time on address translation.
+	 */
+	size = ((size_t)width * height * sizeof(*pixels) + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+	pixels = aligned_alloc(HUGE_PAGE, size);
 	if (!pixels) {
 		return -ENOMEM;
 	}
+	madvise(pixels, size, MADV_HUGEPAGE);
+	size = (size_t)width * height * sizeof(*pixels);
 	memset(pixels, 0, size);
 	free(snapshot->pixels);
 	*snapshot = (struct snapshot){.pixels = pixels, .width = width, .height = height};
