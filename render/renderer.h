@@ -63,8 +63,8 @@ bool renderer_is_software_gl(const struct renderer *renderer);
 struct renderer_counters *renderer_counters(struct renderer *renderer);
 
 /*
- * Could an image of this format and modifier be imported? 0, or -ENOTSUP with why. For probe: makes
- * no import.
+ * Could an image of this format and modifier be imported? 0, or -ENOTSUP with why. Asks the driver
+ * and makes no import; probe, which has a buffer at hand, imports it instead.
  */
 int renderer_can_import(
 	struct renderer *renderer, uint32_t format, uint64_t modifier, char *why, size_t why_size);
