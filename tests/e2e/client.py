@@ -96,6 +96,16 @@ class Client:
         reply["rects"] = [tuple(map(int, r.split(","))) for r in reply["rects"].split(";") if r]
         return reply
 
+    def settle(self, quiet=0.5, ms=20000):
+        """Waits until nothing has been drawn for so long: spice-gtk tells of it late."""
+        end = time.monotonic() + ms / 1000
+        self.invalidates()
+        while time.monotonic() < end:
+            time.sleep(quiet)
+            if self.invalidates()["count"] == 0:
+                return
+        raise AssertionError(f"drawing did not end in {ms} ms")
+
     def change(self, ms=5000):
         """When the first thing was drawn since the last call, seconds by time.monotonic()."""
         return self.do(f"wait-change {ms}", timeout=ms / 1000 + 30)["at_ns"] / 1e9

@@ -140,8 +140,8 @@ def not_in_frame(setup):
                           viewer.cursor()["y"]) != (first["x"], first["y"]))
             b.pause()
             viewer.compare(b.reference())
+            viewer.settle(0.3)
             before = viewer.bytes()["display"]
-            viewer.invalidates()
             for i in range(20):
                 b.command(f"cursor at {100 + 20 * i} {80 + 10 * i}")
                 time.sleep(0.02)

@@ -34,8 +34,8 @@ def silent(setup):
         for uri in b.uris:
             with setup.client(uri) as viewer:
                 viewer.size(1280, 720)
-                time.sleep(1.5)
-                viewer.invalidates()
+                time.sleep(1)
+                viewer.settle()
                 silence(viewer, 10)
                 drawn = viewer.invalidates()
                 case.check(drawn["count"] == 0, f"an idle guest was drawn: {drawn}")
@@ -72,7 +72,7 @@ def quiet(b):
 
 def drawn_after(b, viewer, x, y, w, h, colour):
     """What a viewer was sent for one rectangle."""
-    viewer.invalidates()
+    viewer.settle(0.3)
     before = viewer.bytes()["display"]
     b.rect(x, y, w, h, colour)
     viewer.compare(b.reference(), 3000)
