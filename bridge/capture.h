@@ -11,7 +11,9 @@
 #define BRIDGE_CAPTURE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "bridge/sink.h"
 #include "render/renderer.h"
@@ -19,6 +21,7 @@
 struct capture;
 struct session_counters;
 struct vgpu;
+struct vgpu_edid;
 
 #define CAPTURE_MAX_SINKS 8
 
@@ -52,6 +55,29 @@ void capture_destroy(struct capture *capture);
 
 /* A sink wants frames, or can take the next one. Any thread, never blocks. */
 void capture_wake(struct capture *capture);
+
+/*
+ * Hands a device over: takes ownership of vgpu and of owner, a pidfd of the process that the device
+ * belongs to, or -1. Only while there is none. When the owner ends, the capture thread closes all
+ * that pins the device at once, puts a card up and calls events->lost. [main]
+ */
+void capture_attach(struct capture *capture, struct vgpu *vgpu, int owner);
+/* Lets go of the device; on return nothing pins it. sentence is for the card. [main] */
+void capture_detach(struct capture *capture, const char *sentence);
+/* The virtual machine is stopped (a QMP STOP): the last picture stays, marked. [main] */
+void capture_set_paused(struct capture *capture, bool paused);
+/* Is there a device, and does it take EDIDs? Fills its limits. [main] */
+bool capture_edid_limits(struct capture *capture, struct vgpu_edid *edid);
+/*
+ * Gives the guest's display another EDID: unplug, set, 100 ms, plug, without holding up the picture.
+ * One that comes meanwhile is the next; only the newest waits. The blob is copied; size 0 leaves the
+ * display unplugged. It is also given to each device that is attached later. [main]
+ */
+int capture_set_edid(struct capture *capture, const void *blob, size_t size);
+/* Input went to the guest, what it causes is near: look now. Any thread. */
+void capture_hurry(struct capture *capture);
+/* A viewer pointed here, pixels of the picture: to learn the hot spot from. Any thread. */
+void capture_pointed(struct capture *capture, uint32_t x, uint32_t y);
 
 /* As of the start: to be called before anybody watches. */
 const char *capture_renderer_text(const struct capture *capture);

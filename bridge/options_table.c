@@ -224,7 +224,8 @@ const struct option_spec *option_find(const char *name)
 
 const char *option_section_name(enum option_section section)
 {
-	static const char *const names[] = {"Source, exactly one", "Viewers", "Picture", "General"};
+	static const char *const names[] = {"Source, exactly one", "Viewers", "Who may look",
+		"Picture", "Input", "Channels", "General"};
 
 	return names[section];
 }

@@ -37,6 +37,24 @@ struct spice_sink_events {
 	void (*resize)(void *data, uint32_t width, uint32_t height);
 	/* [main] A viewer came or went; the number of those connected now. */
 	void (*viewers)(void *data, unsigned count);
+	/*
+	 * [main] What a viewer's keys and pointer do, in order. key: the bytes of PC AT set 1, with
+	 * their 0xe0 and 0xe1 prefixes. buttons: a mask of SPICE_MOUSE_BUTTON_MASK_*. position:
+	 * pixels of the picture as it was when the viewer pointed. A viewer whose inputs channel
+	 * ends holds nothing any more: input_end.
+	 */
+	void (*key)(void *data, uint8_t byte);
+	void (*position)(void *data, uint32_t x, uint32_t y, uint32_t buttons);
+	void (*motion)(void *data, int dx, int dy, uint32_t buttons);
+	void (*wheel)(void *data, int steps, uint32_t buttons); /* positive: down */
+	void (*buttons)(void *data, uint32_t buttons);
+	void (*input_end)(void *data);
+};
+
+enum spice_pointer {
+	SPICE_POINTER_NONE, /* the guest takes no input: a viewer may only look */
+	SPICE_POINTER_RELATIVE, /* server mouse mode */
+	SPICE_POINTER_ABSOLUTE, /* client mouse mode */
 };
 
 struct spice_sink_options {
@@ -98,6 +116,11 @@ bool spice_sink_can_take(struct spice_sink *sink, uint32_t width, uint32_t heigh
  * all (the last viewer left meanwhile, no memory) is dropped, and the generation grows. [capture]
  */
 void spice_sink_give(struct spice_sink *sink, struct frame *frame);
+
+/* What kind of pointer the guest has; NONE at first. Attaches keyboard, mouse and tablet. [main] */
+void spice_sink_set_pointer(struct spice_sink *sink, enum spice_pointer pointer);
+/* The guest's lock keys: a mask of SPICE_KEYBOARD_MODIFIER_FLAGS_*. [main] */
+void spice_sink_set_leds(struct spice_sink *sink, uint8_t leds);
 
 /* NULL: the guest draws its own pointer, or there is none: the viewer's is hidden. [capture] */
 void spice_sink_set_cursor(struct spice_sink *sink, const struct cursor *cursor);
