@@ -13,6 +13,13 @@
 
 struct vgpu;
 
+/*
+ * The number of a device's fd in the bridge. Seccomp rules see numbers, not files, so the one fd that
+ * can reset a GPU has its own. Between devices the number is held by a placeholder, the next number
+ * up, so that nothing else ever gets it: a device is put there by dup3() and taken away by dup3().
+ */
+#define DEVICE_FD_NUMBER 200
+
 /* By mdev UUID: finds its cdev where the kernel has one, else its group. */
 struct vgpu *device_open_mdev(const char *root, const char *uuid, char *why, size_t why_size);
 
