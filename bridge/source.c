@@ -25,17 +25,33 @@ static struct vgpu *open_simulated(const char *text, char *why, size_t why_size)
 	return vgpu;
 }
 
+static struct vgpu *open_found(int rc, struct device_found *found, char *why, size_t why_size)
+{
+	if (rc < 0) {
+		errno = -rc;
+		return NULL;
+	}
+	return device_create(found, why, why_size);
+}
+
 struct vgpu *source_open(const struct options *options, char *why, size_t why_size)
 {
+	struct device_found found;
+
 	switch (options->source) {
 	case SOURCE_MDEV:
-		return device_open_mdev("", options->mdev, why, why_size);
+		return open_found(device_find_mdev("", options->mdev, &found, why, why_size),
+			&found, why, why_size);
 	case SOURCE_GROUP:
-		return device_open_group("", options->group, options->mdev, why, why_size);
+		return open_found(
+			device_find_group("", options->group, options->mdev, &found, why, why_size),
+			&found, why, why_size);
 	case SOURCE_CDEV:
-		return device_open_cdev("", options->cdev, why, why_size);
+		return open_found(device_find_cdev("", options->cdev, &found, why, why_size),
+			&found, why, why_size);
 	case SOURCE_FD:
-		return device_open_fd("", options->fd, why, why_size);
+		return open_found(device_find_fd("", options->fd, &found, why, why_size), &found,
+			why, why_size);
 	case SOURCE_SIMULATE:
 		return open_simulated(options->simulate, why, why_size);
 	}

@@ -26,9 +26,19 @@ static int kernel_ioctl(int fd, unsigned long request, void *argument)
 	return ioctl(fd, request, argument);
 }
 
+/* Another device, or its placeholder, takes the number over in the same moment. See device.h. */
+static int kernel_close(int fd)
+{
+	if (fd == DEVICE_FD_NUMBER &&
+		dup3(DEVICE_FD_NUMBER + 1, DEVICE_FD_NUMBER, O_CLOEXEC) == DEVICE_FD_NUMBER) {
+		return 0;
+	}
+	return close(fd);
+}
+
 const struct device_calls device_kernel_calls = {
 	.open = kernel_open,
-	.close = close,
+	.close = kernel_close,
 	.ioctl = kernel_ioctl,
 	.mmap = mmap,
 	.munmap = munmap,
@@ -127,29 +137,40 @@ static bool node_usable(const struct device_request *request, const char *path)
 		access(full, R_OK | W_OK) == 0;
 }
 
-/* Sets errno for the public functions, which return a pointer. */
-static struct vgpu *failed(int rc)
+static bool is_uuid(const char *text)
 {
-	errno = -rc;
-	return NULL;
+	char uuid[MDEV_UUID_SIZE];
+
+	return mdev_parse_uuid(text, uuid) == 0;
 }
 
-static struct vgpu *open_by_cdev(const struct device_request *request, const char *path,
-	const char *name, const char *device)
+void device_describe(struct device_found *found, const char *device)
 {
-	struct device_fds fds;
-	int rc = cdev_open(request, path, &fds);
+	const char *slash;
 
-	return rc < 0 ? failed(rc) : device_start(request, fds, name, device);
+	found->uuid[0] = '\0';
+	found->render_node[0] = '\0';
+	if (!device) {
+		return;
+	}
+	slash = strrchr(device, '/');
+	if (slash && is_uuid(slash + 1)) {
+		mdev_parse_uuid(slash + 1, found->uuid);
+	}
+	mdev_render_node(device, found->render_node, sizeof(found->render_node));
 }
 
-static struct vgpu *open_by_group(const struct device_request *request, const char *path,
-	const char *device_name, const char *name, const char *device)
+/* Before the opening, so that on every path the caller finds fds that it may close. */
+__attribute__((format(printf, 3, 4))) static void begin(
+	struct device_found *found, const char *device, const char *format, ...)
 {
-	struct device_fds fds;
-	int rc = group_open(request, path, device_name, &fds);
+	va_list args;
 
-	return rc < 0 ? failed(rc) : device_start(request, fds, name, device);
+	found->fds = DEVICE_NO_FDS;
+	va_start(args, format);
+	vsnprintf(found->name, sizeof(found->name), format, args);
+	va_end(args);
+	device_describe(found, device);
 }
 
 /* A UUID from outside; says what is wrong with it. */
@@ -165,30 +186,30 @@ static int take_uuid(const struct device_request *request, const char *text, cha
 	return rc;
 }
 
-struct vgpu *device_request_mdev(const struct device_request *request, const char *text)
+int device_request_mdev(
+	const struct device_request *request, const char *text, struct device_found *found)
 {
 	char uuid[MDEV_UUID_SIZE];
 	char device[PATH_MAX];
 	char cdev_name[64];
 	char cdev_path[128] = "";
 	char group_path[64] = "";
-	char name[64];
 	unsigned group = 0;
 	bool cdev, by_group;
 	int rc;
 
 	rc = take_uuid(request, text, uuid);
 	if (rc < 0) {
-		return failed(rc);
+		return rc;
 	}
 	rc = mdev_find(request->root, uuid, device, sizeof(device));
 	if (rc < 0) {
-		return failed(device_why(request, rc,
+		return device_why(request, rc,
 			"there is no mediated device %s: create it first, those that exist are listed "
 			"in /sys/bus/mdev/devices",
-			uuid));
+			uuid);
 	}
-	snprintf(name, sizeof(name), "mdev %s", uuid);
+	begin(found, device, "mdev %s", uuid);
 	if (mdev_cdev(device, cdev_name, sizeof(cdev_name)) == 0) {
 		snprintf(cdev_path, sizeof(cdev_path), "/dev/vfio/devices/%s", cdev_name);
 	}
@@ -204,15 +225,15 @@ struct vgpu *device_request_mdev(const struct device_request *request, const cha
 		cdev = false;
 	}
 	if (cdev) {
-		return open_by_cdev(request, cdev_path, name, device);
+		return cdev_open(request, cdev_path, &found->fds);
 	}
 	if (by_group) {
-		return open_by_group(request, group_path, uuid, name, device);
+		return group_open(request, group_path, uuid, &found->fds);
 	}
-	return failed(device_why(request, -ENODEV,
+	return device_why(request, -ENODEV,
 		"mediated device %s has neither an IOMMU group nor a cdev with /dev/iommu: load the "
 		"modules vfio_iommu_type1 and vfio_mdev or its parent's driver",
-		uuid));
+		uuid);
 }
 
 /* "7", "/dev/vfio/7" or a link to the latter. */
@@ -242,84 +263,81 @@ static int parse_group(const struct device_request *request, const char *text, u
 	return 0;
 }
 
-struct vgpu *device_request_group(
-	const struct device_request *request, const char *text, const char *uuid_text)
+int device_request_group(const struct device_request *request, const char *text,
+	const char *uuid_text, struct device_found *found)
 {
 	char uuid[MDEV_UUID_SIZE];
 	char device_name[256];
 	char device[PATH_MAX];
 	char all[512];
 	char path[PATH_MAX];
-	char name[320];
 	unsigned group = 0;
 	unsigned count;
 	int rc;
 
 	rc = parse_group(request, text, &group);
 	if (rc < 0) {
-		return failed(rc);
+		return rc;
 	}
 	if (uuid_text) {
 		rc = take_uuid(request, uuid_text, uuid);
 		if (rc < 0) {
-			return failed(rc);
+			return rc;
 		}
 	}
 	snprintf(path, sizeof(path), "/dev/vfio/%u", group);
 	rc = mdev_group_devices(
 		request->root, group, &count, device_name, sizeof(device_name), all, sizeof(all));
 	if (rc < 0) {
-		return failed(device_why(request, rc,
+		return device_why(request, rc,
 			"there is no IOMMU group %u: those that exist are in /sys/kernel/iommu_groups",
-			group));
+			group);
 	}
 	if (count == 0) {
-		return failed(
-			device_why(request, -ENODEV, "IOMMU group %u holds no device", group));
+		return device_why(request, -ENODEV, "IOMMU group %u holds no device", group);
 	}
 	if (uuid_text) {
 		snprintf(device_name, sizeof(device_name), "%s", uuid);
 	} else if (count > 1) {
-		return failed(device_why(request, -EINVAL,
+		return device_why(request, -EINVAL,
 			"IOMMU group %u holds %u devices, name one of them by its UUID: %s", group,
-			count, all));
+			count, all);
 	}
 	rc = mdev_group_device(request->root, group, device_name, device, sizeof(device));
 	if (rc < 0) {
-		return failed(
-			device_why(request, rc, "IOMMU group %u holds no device %s, it holds: %s",
-				group, device_name, all));
+		return device_why(request, rc, "IOMMU group %u holds no device %s, it holds: %s",
+			group, device_name, all);
 	}
-	snprintf(name, sizeof(name), "%s in group %u", device_name, group);
-	return open_by_group(request, path, device_name, name, device);
+	begin(found, device, "%s in group %u", device_name, group);
+	return group_open(request, path, device_name, &found->fds);
 }
 
-struct vgpu *device_request_cdev(const struct device_request *request, const char *path)
+int device_request_cdev(
+	const struct device_request *request, const char *path, struct device_found *found)
 {
 	char device[PATH_MAX];
-	char name[PATH_MAX + 8];
 	const char *slash = strrchr(path, '/');
 
 	if (path[0] != '/' || !slash[1]) {
-		return failed(device_why(request, -EINVAL,
+		return device_why(request, -EINVAL,
 			"'%s' is not the path of a VFIO device, such as /dev/vfio/devices/vfio0",
-			path));
+			path);
 	}
 	/* Only for the render node: a node of another name works without. */
 	if (mdev_of_cdev(request->root, slash + 1, device, sizeof(device)) < 0) {
 		device[0] = '\0';
 	}
-	snprintf(name, sizeof(name), "cdev %s", path);
-	return open_by_cdev(request, path, name, device[0] ? device : NULL);
+	begin(found, device[0] ? device : NULL, "cdev %s", path);
+	return cdev_open(request, path, &found->fds);
 }
 
-/* What a file descriptor is, as /proc names it. */
-static void name_fd(const struct device_request *request, int fd, char *name, size_t size)
+void device_name_fd(
+	const struct device_request *request, const char *process, int fd, char *name, size_t size)
 {
 	char path[PATH_MAX];
 	ssize_t length = -1;
 
-	if (snprintf(path, sizeof(path), "%s/proc/self/fd/%d", request->root, fd) <
+	if (snprintf(path, sizeof(path), "%s/proc/%s/fd/%d", request->root, process, fd) <
 		(int)sizeof(path)) {
 		length = readlink(path, name, size - 1);
 	}
@@ -329,12 +347,8 @@ static void name_fd(const struct device_request *request, int fd, char *name, si
 	name[length] = '\0';
 }
 
-/*
- * sysfs directory of the device behind an fd. Since Linux 6.18 fdinfo tells; before that the name of
- * a cdev does, and an fd that came from a group has no way back.
- */
-static int find_fd_device(
-	const struct device_request *request, int fd, const char *file, char *device, size_t size)
+int device_of_fd(const struct device_request *request, const char *process, int fd,
+	const char *file, char *device, size_t size)
 {
 	static const char key[] = "vfio-device-syspath:";
 	static const char cdevs[] = "/dev/vfio/devices/";
@@ -346,7 +360,7 @@ static int find_fd_device(
 	if (strncmp(file, cdevs, sizeof(cdevs) - 1) == 0) {
 		return mdev_of_cdev(request->root, file + sizeof(cdevs) - 1, device, size);
 	}
-	if (snprintf(path, sizeof(path), "%s/proc/self/fdinfo/%d", request->root, fd) >=
+	if (snprintf(path, sizeof(path), "%s/proc/%s/fdinfo/%d", request->root, process, fd) >=
 		(int)sizeof(path)) {
 		return -ENAMETOOLONG;
 	}
@@ -372,27 +386,26 @@ static int find_fd_device(
 	return rc;
 }
 
-struct vgpu *device_request_fd(const struct device_request *request, int fd)
+int device_request_fd(const struct device_request *request, int fd, struct device_found *found)
 {
-	struct device_fds fds = DEVICE_NO_FDS;
 	struct vfio_device_info info = {.argsz = sizeof(info)};
 	char file[PATH_MAX];
 	char device[PATH_MAX];
-	char name[32];
 	int flags;
 	int rc;
 
+	begin(found, NULL, "fd %d", fd);
 	flags = fd < 0 ? -1 : fcntl(fd, F_GETFD);
 	if (flags < 0) {
-		return failed(device_why(request, -EBADF,
+		return device_why(request, -EBADF,
 			"fd %d is not open: the process that starts this one has to pass it on",
-			fd));
+			fd);
 	}
-	fds.device = fd;
+	found->fds.device = fd;
 	if (!(flags & FD_CLOEXEC)) {
 		fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
 	}
-	name_fd(request, fd, file, sizeof(file));
+	device_name_fd(request, "self", fd, file, sizeof(file));
 	rc = device_ioctl(request->calls, fd, VFIO_DEVICE_GET_INFO, &info);
 	if (rc == -EINVAL && strncmp(file, "/dev/vfio/devices/", 18) == 0) {
 		device_why(request, rc,
@@ -407,42 +420,95 @@ struct vgpu *device_request_fd(const struct device_request *request, int fd)
 			file);
 		goto err;
 	}
-	if (find_fd_device(request, fd, file, device, sizeof(device)) < 0) {
-		device[0] = '\0';
+	if (device_of_fd(request, "self", fd, file, device, sizeof(device)) == 0) {
+		device_describe(found, device);
 	}
-	snprintf(name, sizeof(name), "fd %d", fd);
-	return device_start(request, fds, name, device[0] ? device : NULL);
+	return 0;
 
 err:
-	device_fds_close(request->calls, &fds);
-	return failed(rc);
+	device_fds_close(request->calls, &found->fds);
+	return rc;
 }
 
-struct vgpu *device_open_mdev(const char *root, const char *uuid, char *why, size_t why_size)
+void device_found_close(struct device_found *found)
+{
+	device_fds_close(&device_kernel_calls, &found->fds);
+}
+
+int device_reserve_number(int kept)
+{
+	int placeholder;
+	int rc = 0;
+
+	for (int i = 0; i < 2; i++) {
+		if (DEVICE_FD_NUMBER + i != kept && fcntl(DEVICE_FD_NUMBER + i, F_GETFD) >= 0) {
+			return -EBUSY;
+		}
+	}
+	/* A path says no to read, write and ioctl. */
+	placeholder = open("/", O_PATH | O_CLOEXEC);
+	if (placeholder < 0) {
+		return -errno;
+	}
+	for (int i = 0; i < 2 && rc == 0; i++) {
+		if (DEVICE_FD_NUMBER + i != kept &&
+			dup3(placeholder, DEVICE_FD_NUMBER + i, O_CLOEXEC) < 0) {
+			rc = -errno;
+		}
+	}
+	close(placeholder);
+	return rc;
+}
+
+int device_take_number(struct device_found *found)
+{
+	int old = found->fds.device;
+
+	if (old == DEVICE_FD_NUMBER) {
+		return 0;
+	}
+	if (dup3(old, DEVICE_FD_NUMBER, O_CLOEXEC) < 0) {
+		return -errno;
+	}
+	found->fds.device = DEVICE_FD_NUMBER;
+	close(old);
+	return 0;
+}
+
+int device_find_mdev(
+	const char *root, const char *uuid, struct device_found *found, char *why, size_t why_size)
 {
 	struct device_request request = {&device_kernel_calls, root, why, why_size};
 
-	return device_request_mdev(&request, uuid);
+	return device_request_mdev(&request, uuid, found);
 }
 
-struct vgpu *device_open_group(
-	const char *root, const char *group, const char *uuid, char *why, size_t why_size)
+int device_find_group(const char *root, const char *group, const char *uuid,
+	struct device_found *found, char *why, size_t why_size)
 {
 	struct device_request request = {&device_kernel_calls, root, why, why_size};
 
-	return device_request_group(&request, group, uuid);
+	return device_request_group(&request, group, uuid, found);
 }
 
-struct vgpu *device_open_cdev(const char *root, const char *path, char *why, size_t why_size)
+int device_find_cdev(
+	const char *root, const char *path, struct device_found *found, char *why, size_t why_size)
 {
 	struct device_request request = {&device_kernel_calls, root, why, why_size};
 
-	return device_request_cdev(&request, path);
+	return device_request_cdev(&request, path, found);
 }
 
-struct vgpu *device_open_fd(const char *root, int fd, char *why, size_t why_size)
+int device_find_fd(const char *root, int fd, struct device_found *found, char *why, size_t why_size)
 {
 	struct device_request request = {&device_kernel_calls, root, why, why_size};
 
-	return device_request_fd(&request, fd);
+	return device_request_fd(&request, fd, found);
+}
+
+struct vgpu *device_create(struct device_found *found, char *why, size_t why_size)
+{
+	struct device_request request = {&device_kernel_calls, "", why, why_size};
+
+	return device_request_create(&request, found);
 }

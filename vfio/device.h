@@ -2,9 +2,11 @@
 /*
  * Ways to a kernel VFIO device: group + type1 container, cdev + iommufd, or an inherited fd.
  *
- * Each returns a vgpu that owns all fds it needed, or NULL with errno set and one line in why that
- * names the thing, the value seen and the remedy. root is "" in life; tests give a directory below
- * which sys/ and dev/ are looked up. May block for as long as the kernel does; no thread of its own.
+ * In two halves, since the first needs rights that the second must not have: device_find_*() opens a
+ * device and gives the fds that keep it open, and device_create() makes a vgpu of them; the bridge
+ * does the two in different processes. root is "" in life; tests give a directory below which sys/ and
+ * dev/ are looked up. All return 0 or -errno with one line in why that names the thing, the value seen
+ * and the remedy. May block for as long as the kernel does; no thread of its own.
  */
 #ifndef VFIO_DEVICE_H
 #define VFIO_DEVICE_H
@@ -20,17 +22,56 @@ struct vgpu;
  */
 #define DEVICE_FD_NUMBER 200
 
+/* Everything that keeps a device open; -1 where unused. */
+struct device_fds {
+	int device;
+	int group;
+	int container;
+	int iommu;
+};
+
+#define DEVICE_NO_FDS ((struct device_fds){-1, -1, -1, -1})
+
+/* A device that was found and opened. Plain data: fit to be sent to another process. */
+struct device_found {
+	struct device_fds fds; /* the caller's */
+	char name[128]; /* for people: "mdev 1234…" */
+	char uuid[37]; /* of the mdev, "" where it is none or unknown */
+	char render_node[64]; /* of the GPU that it is part of, "" where none is known */
+};
+
 /* By mdev UUID: finds its cdev where the kernel has one, else its group. */
-struct vgpu *device_open_mdev(const char *root, const char *uuid, char *why, size_t why_size);
+int device_find_mdev(
+	const char *root, const char *uuid, struct device_found *found, char *why, size_t why_size);
 
 /* By group number or path. uuid may be NULL where the group holds one device. */
-struct vgpu *device_open_group(
-	const char *root, const char *group, const char *uuid, char *why, size_t why_size);
+int device_find_group(const char *root, const char *group, const char *uuid,
+	struct device_found *found, char *why, size_t why_size);
 
 /* By path of a device cdev: opens it, binds it to a new iommufd and attaches an address space. */
-struct vgpu *device_open_cdev(const char *root, const char *path, char *why, size_t why_size);
+int device_find_cdev(
+	const char *root, const char *path, struct device_found *found, char *why, size_t why_size);
 
 /* An inherited device fd. Takes ownership of fd, also on error. */
-struct vgpu *device_open_fd(const char *root, int fd, char *why, size_t why_size);
+int device_find_fd(
+	const char *root, int fd, struct device_found *found, char *why, size_t why_size);
+
+/* Closes the fds; takes one that holds none. */
+void device_found_close(struct device_found *found);
+
+/*
+ * Keeps DEVICE_FD_NUMBER and the next number free of anything else. Once, early; kept is a number
+ * that may be in use there already (an inherited device), or -1. -EBUSY where another is.
+ */
+int device_reserve_number(int kept);
+
+/* Moves the device's fd to DEVICE_FD_NUMBER, whose last device must be destroyed. 0 or -errno. */
+int device_take_number(struct device_found *found);
+
+/*
+ * Makes the vgpu of a device: asks for its EDID region and kinds of planes, no other call. Takes over
+ * the fds, also on error. NULL with errno and why.
+ */
+struct vgpu *device_create(struct device_found *found, char *why, size_t why_size);
 
 #endif

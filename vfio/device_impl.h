@@ -14,6 +14,8 @@
 
 #include <linux/vfio.h>
 
+#include "vfio/device.h"
+
 struct vgpu;
 
 struct device_calls {
@@ -36,16 +38,6 @@ struct device_request {
 	size_t why_size;
 };
 
-/* Everything that keeps a device open; -1 where unused. */
-struct device_fds {
-	int device;
-	int group;
-	int container;
-	int iommu;
-};
-
-#define DEVICE_NO_FDS ((struct device_fds){-1, -1, -1, -1})
-
 void device_fds_close(const struct device_calls *calls, struct device_fds *fds);
 
 /* Writes the line of text; returns error, so that "return device_why(...)" reads well. */
@@ -65,18 +57,30 @@ int group_open(const struct device_request *request, const char *path, const cha
 /* Through a device cdev (a path below root) and /dev/iommu. */
 int cdev_open(const struct device_request *request, const char *path, struct device_fds *fds);
 
-/* The public functions of device.h, with the kernel to use. */
-struct vgpu *device_request_mdev(const struct device_request *request, const char *uuid);
-struct vgpu *device_request_group(
-	const struct device_request *request, const char *group, const char *uuid);
-struct vgpu *device_request_cdev(const struct device_request *request, const char *path);
-struct vgpu *device_request_fd(const struct device_request *request, int fd);
+/* What a file descriptor of a process ("self", "123") is, as /proc names it. Never fails. */
+void device_name_fd(
+	const struct device_request *request, const char *process, int fd, char *name, size_t size);
 
 /*
- * Makes the vgpu of an open device: EDID region, plane kinds. Takes over fds, also on error. name is
- * for people, device is its sysfs directory or NULL. NULL with errno and why on error.
+ * sysfs directory of the device behind a VFIO fd of a process. Since Linux 6.18 fdinfo tells; before
+ * that the name of a cdev (file is what device_name_fd() gave) does, and an fd that came from a group
+ * has no way back: -ENOENT.
  */
-struct vgpu *device_start(const struct device_request *request, struct device_fds fds,
-	const char *name, const char *device);
+int device_of_fd(const struct device_request *request, const char *process, int fd,
+	const char *file, char *device, size_t size);
+
+/* Fills uuid and render_node from a device's sysfs directory, which may be NULL. */
+void device_describe(struct device_found *found, const char *device);
+
+/* The public functions of device.h, with the kernel to use. */
+int device_request_mdev(
+	const struct device_request *request, const char *uuid, struct device_found *found);
+int device_request_group(const struct device_request *request, const char *group, const char *uuid,
+	struct device_found *found);
+int device_request_cdev(
+	const struct device_request *request, const char *path, struct device_found *found);
+int device_request_fd(const struct device_request *request, int fd, struct device_found *found);
+struct vgpu *device_request_create(
+	const struct device_request *request, struct device_found *found);
 
 #endif

@@ -236,28 +236,27 @@ static const struct vgpu_ops kernel_ops = {
 	.destroy = kernel_destroy,
 };
 
-struct vgpu *device_start(const struct device_request *request, struct device_fds fds,
-	const char *name, const char *device)
+struct vgpu *device_request_create(const struct device_request *request, struct device_found *found)
 {
 	struct vfio_device_info info = {.argsz = sizeof(info)};
 	struct kernel_vgpu *kernel = calloc(1, sizeof(*kernel));
+	const char *name = found->name;
 	int rc;
 
 	if (!kernel) {
-		device_fds_close(request->calls, &fds);
+		device_fds_close(request->calls, &found->fds);
 		device_why(request, -ENOMEM, "%s: out of memory", name);
 		errno = ENOMEM;
 		return NULL;
 	}
 	kernel->calls = request->calls;
-	kernel->fds = fds;
+	kernel->fds = found->fds;
+	found->fds = DEVICE_NO_FDS;
 	vgpu_init(&kernel->vgpu, &kernel_ops);
 	snprintf(kernel->vgpu.info.name, sizeof(kernel->vgpu.info.name), "%s", name);
-	if (device) {
-		mdev_render_node(device, kernel->vgpu.info.render_node,
-			sizeof(kernel->vgpu.info.render_node));
-	}
-	rc = device_ioctl(request->calls, fds.device, VFIO_DEVICE_GET_INFO, &info);
+	snprintf(kernel->vgpu.info.render_node, sizeof(kernel->vgpu.info.render_node), "%s",
+		found->render_node);
+	rc = device_ioctl(request->calls, kernel->fds.device, VFIO_DEVICE_GET_INFO, &info);
 	if (rc < 0) {
 		device_why(request, rc, "%s does not answer as a VFIO device: %s", name,
 			strerror(-rc));

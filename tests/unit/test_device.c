@@ -36,6 +36,45 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* The two halves of opening in one; as the second, with errno. */
+static struct vgpu *create(const struct device_request *with, int rc, struct device_found *found)
+{
+	if (rc < 0) {
+		errno = -rc;
+		return NULL;
+	}
+	return device_request_create(with, found);
+}
+
+static struct vgpu *request_mdev(const struct device_request *with, const char *uuid)
+{
+	struct device_found found;
+
+	return create(with, device_request_mdev(with, uuid, &found), &found);
+}
+
+static struct vgpu *request_group(
+	const struct device_request *with, const char *group, const char *uuid)
+{
+	struct device_found found;
+
+	return create(with, device_request_group(with, group, uuid, &found), &found);
+}
+
+static struct vgpu *request_cdev(const struct device_request *with, const char *path)
+{
+	struct device_found found;
+
+	return create(with, device_request_cdev(with, path, &found), &found);
+}
+
+static struct vgpu *request_fd(const struct device_request *with, int fd)
+{
+	struct device_found found;
+
+	return create(with, device_request_fd(with, fd, &found), &found);
+}
+
 /* An error: its number, the line of text with these words in it, and nothing left open. */
 static void assert_failed(const struct vgpu *vgpu, int error, const char *word, const char *other)
 {
@@ -63,7 +102,7 @@ static void test_mdev_by_group(void **state)
 	struct vgpu *vgpu;
 
 	tree_mdev(&fake_kernel.tree, TREE_UUID, 1, 7);
-	vgpu = device_request_mdev(&request, "4B20D080-1b54-4048-85b3-a6a62d165c01");
+	vgpu = request_mdev(&request, "4B20D080-1b54-4048-85b3-a6a62d165c01");
 	assert_non_null(vgpu);
 	assert_string_equal(fake_kernel.log, GROUP_SEQUENCE PROBES);
 	assert_string_equal(vgpu_info(vgpu)->name, "mdev " TREE_UUID);
@@ -82,7 +121,7 @@ static void test_mdev_by_cdev(void **state)
 
 	tree_mdev(&fake_kernel.tree, TREE_UUID, 1, 7);
 	tree_cdev(&fake_kernel.tree, TREE_UUID);
-	vgpu = device_request_mdev(&request, TREE_UUID);
+	vgpu = request_mdev(&request, TREE_UUID);
 	assert_non_null(vgpu);
 	assert_string_equal(fake_kernel.log, CDEV_SEQUENCE PROBES);
 	assert_string_equal(vgpu_info(vgpu)->name, "mdev " TREE_UUID);
@@ -100,7 +139,7 @@ static void test_mdev_cdev_incomplete(void **state)
 	tree_mdev(&fake_kernel.tree, TREE_UUID, 1, 7);
 	tree_cdev(&fake_kernel.tree, TREE_UUID);
 	tree_delete(&fake_kernel.tree, "/dev/iommu");
-	vgpu = device_request_mdev(&request, TREE_UUID);
+	vgpu = request_mdev(&request, TREE_UUID);
 	assert_non_null(vgpu);
 	assert_string_equal(fake_kernel.log, GROUP_SEQUENCE PROBES);
 	vgpu_destroy(vgpu);
@@ -108,7 +147,7 @@ static void test_mdev_cdev_incomplete(void **state)
 	fake_kernel.log[0] = '\0';
 	tree_file(&fake_kernel.tree, "/dev/iommu", "");
 	tree_delete(&fake_kernel.tree, "/dev/vfio/devices/vfio0");
-	vgpu = device_request_mdev(&request, TREE_UUID);
+	vgpu = request_mdev(&request, TREE_UUID);
 	assert_non_null(vgpu);
 	assert_string_equal(fake_kernel.log, GROUP_SEQUENCE PROBES);
 	vgpu_destroy(vgpu);
@@ -116,15 +155,14 @@ static void test_mdev_cdev_incomplete(void **state)
 
 static void test_mdev_errors(void **state)
 {
-	assert_failed(device_request_mdev(&request, "vgpu0"), EINVAL, "vgpu0", "not a UUID");
-	assert_failed(device_request_mdev(&request, ""), EINVAL, "''", "not a UUID");
-	assert_failed(device_request_mdev(&request, TREE_UUID), ENODEV, TREE_UUID,
-		"/sys/bus/mdev/devices");
+	assert_failed(request_mdev(&request, "vgpu0"), EINVAL, "vgpu0", "not a UUID");
+	assert_failed(request_mdev(&request, ""), EINVAL, "''", "not a UUID");
+	assert_failed(
+		request_mdev(&request, TREE_UUID), ENODEV, TREE_UUID, "/sys/bus/mdev/devices");
 	tree_mdev(&fake_kernel.tree, TREE_UUID, 1, 7);
 	tree_delete(&fake_kernel.tree,
 		"/sys/devices/pci0000:00/0000:00:02.0/" TREE_UUID "/iommu_group");
-	assert_failed(
-		device_request_mdev(&request, TREE_UUID), ENODEV, TREE_UUID, "neither an IOMMU");
+	assert_failed(request_mdev(&request, TREE_UUID), ENODEV, TREE_UUID, "neither an IOMMU");
 	assert_string_equal(fake_kernel.log, "");
 }
 
@@ -133,7 +171,7 @@ static void test_group(void **state)
 	struct vgpu *vgpu;
 
 	tree_mdev(&fake_kernel.tree, TREE_UUID, 1, 7);
-	vgpu = device_request_group(&request, "7", NULL);
+	vgpu = request_group(&request, "7", NULL);
 	assert_non_null(vgpu);
 	assert_string_equal(fake_kernel.log, GROUP_SEQUENCE PROBES);
 	assert_string_equal(vgpu_info(vgpu)->name, TREE_UUID " in group 7");
@@ -141,7 +179,7 @@ static void test_group(void **state)
 	vgpu_destroy(vgpu);
 
 	fake_kernel.log[0] = '\0';
-	vgpu = device_request_group(&request, "/dev/vfio/7", TREE_UUID);
+	vgpu = request_group(&request, "/dev/vfio/7", TREE_UUID);
 	assert_non_null(vgpu);
 	assert_string_equal(fake_kernel.log, GROUP_SEQUENCE PROBES);
 	vgpu_destroy(vgpu);
@@ -149,7 +187,7 @@ static void test_group(void **state)
 	/* A link that an administrator made. */
 	fake_kernel.log[0] = '\0';
 	tree_link(&fake_kernel.tree, "/dev/my-vgpu", "vfio/7");
-	vgpu = device_request_group(&request, "/dev/my-vgpu", NULL);
+	vgpu = request_group(&request, "/dev/my-vgpu", NULL);
 	assert_non_null(vgpu);
 	assert_string_equal(fake_kernel.log, GROUP_SEQUENCE PROBES);
 	vgpu_destroy(vgpu);
@@ -161,14 +199,14 @@ static void test_group_of_several(void **state)
 
 	tree_mdev(&fake_kernel.tree, TREE_UUID, 1, 7);
 	tree_mdev(&fake_kernel.tree, TREE_OTHER_UUID, 0, 7);
-	assert_failed(device_request_group(&request, "7", NULL), EINVAL, "holds 2 devices",
+	assert_failed(request_group(&request, "7", NULL), EINVAL, "holds 2 devices",
 		TREE_UUID ", " TREE_OTHER_UUID);
-	vgpu = device_request_group(&request, "7", TREE_UUID);
+	vgpu = request_group(&request, "7", TREE_UUID);
 	assert_non_null(vgpu);
 	assert_string_equal(fake_kernel.log, GROUP_SEQUENCE PROBES);
 	vgpu_destroy(vgpu);
-	assert_failed(device_request_group(&request, "7", "4b20d080-1b54-4048-85b3-a6a62d165c03"),
-		ENODEV, "holds no device 4b20d080-1b54-4048-85b3-a6a62d165c03", TREE_UUID);
+	assert_failed(request_group(&request, "7", "4b20d080-1b54-4048-85b3-a6a62d165c03"), ENODEV,
+		"holds no device 4b20d080-1b54-4048-85b3-a6a62d165c03", TREE_UUID);
 }
 
 /* A virtual function goes by its PCI address. */
@@ -181,7 +219,7 @@ static void test_group_of_pci(void **state)
 		"../../../../devices/pci0000:00/0000:27:00.4");
 	tree_file(&fake_kernel.tree, "/dev/vfio/vfio", "");
 	tree_file(&fake_kernel.tree, "/dev/vfio/9", "");
-	vgpu = device_request_group(&request, "9", NULL);
+	vgpu = request_group(&request, "9", NULL);
 	assert_non_null(vgpu);
 	assert_non_null(strstr(fake_kernel.log, "group 3b6a 0000:27:00.4\n"));
 	assert_string_equal(vgpu_info(vgpu)->render_node, "");
@@ -194,14 +232,14 @@ static void test_group_errors(void **state)
 		"", "seven", "-7", "7x", "/dev/vfio/", "/dev/vfio/x", "99999999999", "/", " 7"};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		assert_failed(device_request_group(&request, bad[i], NULL), EINVAL,
-			"not a VFIO group", "/dev/vfio/7");
+		assert_failed(request_group(&request, bad[i], NULL), EINVAL, "not a VFIO group",
+			"/dev/vfio/7");
 	}
-	assert_failed(device_request_group(&request, "7", "x"), EINVAL, "'x'", "not a UUID");
-	assert_failed(device_request_group(&request, "7", NULL), ENOENT, "no IOMMU group 7",
+	assert_failed(request_group(&request, "7", "x"), EINVAL, "'x'", "not a UUID");
+	assert_failed(request_group(&request, "7", NULL), ENOENT, "no IOMMU group 7",
 		"/sys/kernel/iommu_groups");
 	tree_directory(&fake_kernel.tree, "/sys/kernel/iommu_groups/7/devices");
-	assert_failed(device_request_group(&request, "7", NULL), ENODEV, "group 7", "no device");
+	assert_failed(request_group(&request, "7", NULL), ENODEV, "group 7", "no device");
 	assert_string_equal(fake_kernel.log, "");
 }
 
@@ -237,8 +275,8 @@ static void test_group_steps(void **state)
 		fake_kernel.fail_open = steps[i].open;
 		fake_kernel.fail_ioctl = steps[i].ioctl;
 		fake_kernel.fail_errno = steps[i].error;
-		assert_failed(device_request_mdev(&request, TREE_UUID), steps[i].error,
-			steps[i].word, steps[i].other);
+		assert_failed(request_mdev(&request, TREE_UUID), steps[i].error, steps[i].word,
+			steps[i].other);
 	}
 }
 
@@ -248,21 +286,19 @@ static void test_group_answers(void **state)
 
 	tree_mdev(&fake_kernel.tree, TREE_UUID, 1, 7);
 	fake_kernel.version = 1;
-	assert_failed(
-		device_request_mdev(&request, TREE_UUID), EPROTO, "/dev/vfio/vfio", "version 1");
+	assert_failed(request_mdev(&request, TREE_UUID), EPROTO, "/dev/vfio/vfio", "version 1");
 	fake_kernel.version = 0;
 	fake_kernel.group_flags = 0;
-	assert_failed(device_request_mdev(&request, TREE_UUID), EPERM, "/dev/vfio/7", "not viable");
+	assert_failed(request_mdev(&request, TREE_UUID), EPERM, "/dev/vfio/7", "not viable");
 	fake_kernel.group_flags = 1;
 	fake_kernel.extensions = 0;
-	assert_failed(
-		device_request_mdev(&request, TREE_UUID), ENOTSUP, "type1", "vfio_iommu_type1");
+	assert_failed(request_mdev(&request, TREE_UUID), ENOTSUP, "type1", "vfio_iommu_type1");
 
 	/* An old kernel with version 1 alone; and signals come in between. */
 	fake_kernel.extensions = 1 << 1;
 	fake_kernel.interrupts = 3;
 	fake_kernel.log[0] = '\0';
-	vgpu = device_request_mdev(&request, TREE_UUID);
+	vgpu = request_mdev(&request, TREE_UUID);
 	assert_non_null(vgpu);
 	assert_non_null(
 		strstr(fake_kernel.log, "container 3b65 3\ncontainer 3b65 1\ncontainer 3b66 1\n"));
@@ -276,7 +312,7 @@ static void test_cdev(void **state)
 
 	tree_mdev(&fake_kernel.tree, TREE_UUID, 1, 7);
 	tree_cdev(&fake_kernel.tree, TREE_UUID);
-	vgpu = device_request_cdev(&request, "/dev/vfio/devices/vfio0");
+	vgpu = request_cdev(&request, "/dev/vfio/devices/vfio0");
 	assert_non_null(vgpu);
 	assert_string_equal(fake_kernel.log, CDEV_SEQUENCE PROBES);
 	assert_string_equal(vgpu_info(vgpu)->name, "cdev /dev/vfio/devices/vfio0");
@@ -313,22 +349,21 @@ static void test_cdev_steps(void **state)
 		fake_kernel.fail_open = steps[i].open;
 		fake_kernel.fail_ioctl = steps[i].ioctl;
 		fake_kernel.fail_errno = steps[i].error;
-		assert_failed(device_request_cdev(&request, "/dev/vfio/devices/vfio0"),
-			steps[i].error, steps[i].word, steps[i].other);
+		assert_failed(request_cdev(&request, "/dev/vfio/devices/vfio0"), steps[i].error,
+			steps[i].word, steps[i].other);
 	}
-	assert_failed(device_request_cdev(&request, "vfio0"), EINVAL, "'vfio0'",
+	assert_failed(
+		request_cdev(&request, "vfio0"), EINVAL, "'vfio0'", "/dev/vfio/devices/vfio0");
+	assert_failed(request_cdev(&request, "/dev/vfio/devices/"), EINVAL, "not the path",
 		"/dev/vfio/devices/vfio0");
-	assert_failed(device_request_cdev(&request, "/dev/vfio/devices/"), EINVAL, "not the path",
-		"/dev/vfio/devices/vfio0");
-	assert_failed(device_request_cdev(&request, ""), EINVAL, "''", "not the path");
+	assert_failed(request_cdev(&request, ""), EINVAL, "''", "not the path");
 }
 
 static void test_no_planes(void **state)
 {
 	tree_mdev(&fake_kernel.tree, TREE_UUID, 1, 7);
 	fake_kernel.dmabuf = false;
-	assert_failed(
-		device_request_mdev(&request, TREE_UUID), ENOTSUP, TREE_UUID, "no display plane");
+	assert_failed(request_mdev(&request, TREE_UUID), ENOTSUP, TREE_UUID, "no display plane");
 }
 
 static void test_edid_region(void **state)
@@ -339,7 +374,7 @@ static void test_edid_region(void **state)
 	tree_mdev(&fake_kernel.tree, TREE_UUID, 0, 7);
 	fake_kernel.edid = true;
 	memcpy(fake_kernel.edid_bytes, registers, sizeof(registers));
-	vgpu = device_request_mdev(&request, TREE_UUID);
+	vgpu = request_mdev(&request, TREE_UUID);
 	assert_non_null(vgpu);
 	/* Two steps, the second with the size that the first one told. */
 	assert_string_equal(fake_kernel.log,
@@ -357,7 +392,7 @@ static void test_edid_region(void **state)
 	/* Another type of region, and a chain of capabilities that leads nowhere or in circles. */
 	for (uint32_t next = 1; next < 80; next += 13) {
 		fake_kernel.edid_cap_next = next;
-		vgpu = device_request_mdev(&request, TREE_UUID);
+		vgpu = request_mdev(&request, TREE_UUID);
 		assert_non_null(vgpu);
 		assert_false(vgpu_info(vgpu)->edid.present);
 		assert_int_equal(vgpu_edid_unplug(vgpu), -ENOTSUP);
@@ -376,7 +411,7 @@ static void test_region(void **state)
 	tree_mdev(&fake_kernel.tree, TREE_UUID, 0, 7);
 	fake_kernel.dmabuf = false;
 	fake_kernel.region = true;
-	vgpu = device_request_mdev(&request, TREE_UUID);
+	vgpu = request_mdev(&request, TREE_UUID);
 	assert_non_null(vgpu);
 	assert_int_equal(vgpu_query(vgpu, PLANE_PRIMARY, &query), VGPU_PICTURE);
 	assert_int_equal(query.plane.id, FAKE_DISPLAY_REGION);
@@ -418,7 +453,7 @@ static void test_fetch(void **state)
 	enum plane_refusal refusal;
 
 	tree_mdev(&fake_kernel.tree, TREE_UUID, 1, 7);
-	vgpu = device_request_mdev(&request, TREE_UUID);
+	vgpu = request_mdev(&request, TREE_UUID);
 	assert_non_null(vgpu);
 	fake_kernel.log[0] = '\0';
 	assert_int_equal(vgpu_query(vgpu, PLANE_PRIMARY, &query), VGPU_PICTURE);
@@ -467,7 +502,7 @@ static void test_fd(void **state)
 	tree_cdev(&fake_kernel.tree, TREE_UUID);
 	inherit("anon_inode:[vfio-device]");
 	inherit_info("pos:\t0\nflags:\t02\n");
-	vgpu = device_request_fd(&request, fake_kernel.inherited);
+	vgpu = request_fd(&request, fake_kernel.inherited);
 	assert_non_null(vgpu);
 	assert_string_equal(fake_kernel.log, "device 3b6b\n" PROBES);
 	assert_true(fcntl(fake_kernel.inherited, F_GETFD) & FD_CLOEXEC);
@@ -482,7 +517,7 @@ static void test_fd(void **state)
 	inherit_info(
 		"pos:\t0\nvfio-device-syspath:\t/sys/devices/pci0000:00/0000:00:02.0/" TREE_UUID
 		"\n");
-	vgpu = device_request_fd(&request, fake_kernel.inherited);
+	vgpu = request_fd(&request, fake_kernel.inherited);
 	assert_non_null(vgpu);
 	assert_string_equal(vgpu_info(vgpu)->render_node, "/dev/dri/renderD128");
 	vgpu_destroy(vgpu);
@@ -490,7 +525,7 @@ static void test_fd(void **state)
 
 	/* A cdev's name does, too. */
 	inherit("/dev/vfio/devices/vfio0");
-	vgpu = device_request_fd(&request, fake_kernel.inherited);
+	vgpu = request_fd(&request, fake_kernel.inherited);
 	assert_non_null(vgpu);
 	assert_string_equal(vgpu_info(vgpu)->render_node, "/dev/dri/renderD128");
 	vgpu_destroy(vgpu);
@@ -499,42 +534,79 @@ static void test_fd(void **state)
 
 static void test_fd_errors(void **state)
 {
-	assert_failed(device_request_fd(&request, -1), EBADF, "fd -1", "not open");
-	assert_failed(device_request_fd(&request, 999999), EBADF, "fd 999999", "not open");
+	assert_failed(request_fd(&request, -1), EBADF, "fd -1", "not open");
+	assert_failed(request_fd(&request, 999999), EBADF, "fd 999999", "not open");
 
 	inherit("/dev/vfio/vfio");
 	fake_kernel.fail_ioctl = 0x3b6b;
 	fake_kernel.fail_errno = ENOTTY;
-	assert_failed(device_request_fd(&request, fake_kernel.inherited), ENOTTY, "/dev/vfio/vfio",
+	assert_failed(request_fd(&request, fake_kernel.inherited), ENOTTY, "/dev/vfio/vfio",
 		"not a VFIO device");
 	assert_closed(fake_kernel.inherited);
 
 	inherit("/dev/vfio/devices/vfio0");
 	fake_kernel.fail_errno = EINVAL;
-	assert_failed(device_request_fd(&request, fake_kernel.inherited), EINVAL,
+	assert_failed(request_fd(&request, fake_kernel.inherited), EINVAL,
 		"/dev/vfio/devices/vfio0", "not bound");
 	assert_closed(fake_kernel.inherited);
+}
+
+static void assert_refused(int rc, int error, const char *word, const char *other)
+{
+	errno = -rc;
+	assert_failed(NULL, error, word, other);
 }
 
 /* With the true kernel: what there certainly isn't. */
 static void test_real_kernel(void **state)
 {
-	struct vgpu *vgpu;
+	struct device_found found;
 	int fd;
 
-	vgpu = device_open_mdev("", "00000000-0000-4000-8000-000000000000", why, sizeof(why));
-	assert_failed(vgpu, ENODEV, "00000000-0000-4000-8000-000000000000", "create");
-	vgpu = device_open_group("", "2147483647", NULL, why, sizeof(why));
-	assert_failed(vgpu, ENOENT, "2147483647", "no IOMMU group");
-	vgpu = device_open_cdev("", "/nonexistent/vfio0", why, sizeof(why));
-	assert_failed(vgpu, ENOENT, "/nonexistent/vfio0", "does not exist");
-	vgpu = device_open_cdev("", "/dev/null", why, sizeof(why));
-	assert_null(vgpu);
+	assert_refused(device_find_mdev("", "00000000-0000-4000-8000-000000000000", &found, why,
+			       sizeof(why)),
+		ENODEV, "00000000-0000-4000-8000-000000000000", "create");
+	assert_refused(device_find_group("", "2147483647", NULL, &found, why, sizeof(why)), ENOENT,
+		"2147483647", "no IOMMU group");
+	assert_refused(device_find_cdev("", "/nonexistent/vfio0", &found, why, sizeof(why)), ENOENT,
+		"/nonexistent/vfio0", "does not exist");
+	assert_true(device_find_cdev("", "/dev/null", &found, why, sizeof(why)) < 0);
 	assert_true(strlen(why) > 0);
 	fd = memfd_create("not a device", 0);
-	vgpu = device_open_fd("", fd, why, sizeof(why));
-	assert_failed(vgpu, ENOTTY, "memfd:not a device", "not a VFIO device");
+	assert_refused(device_find_fd("", fd, &found, why, sizeof(why)), ENOTTY,
+		"memfd:not a device", "not a VFIO device");
 	assert_int_equal(fcntl(fd, F_GETFD), -1);
+}
+
+/* The fixed number is never free for anything else, and a device goes in and out of it at once. */
+static void test_number(void **state)
+{
+	struct device_found found = {.fds = DEVICE_NO_FDS};
+	char name[64];
+	int other = fcntl(0, F_DUPFD_CLOEXEC, DEVICE_FD_NUMBER);
+
+	assert_int_equal(other, DEVICE_FD_NUMBER);
+	assert_int_equal(device_reserve_number(-1), -EBUSY);
+	close(other);
+	assert_int_equal(device_reserve_number(-1), 0);
+	assert_true(fcntl(0, F_DUPFD_CLOEXEC, DEVICE_FD_NUMBER) > DEVICE_FD_NUMBER + 1);
+	assert_int_equal(write(DEVICE_FD_NUMBER, "x", 1), -1);
+
+	for (int i = 0; i < 2; i++) {
+		struct device_request real = {&device_kernel_calls, "", why, sizeof(why)};
+
+		found.fds.device = memfd_create("device", MFD_CLOEXEC);
+		other = found.fds.device;
+		assert_int_equal(device_take_number(&found), 0);
+		assert_int_equal(fcntl(other, F_GETFD), -1);
+		assert_int_equal(found.fds.device, DEVICE_FD_NUMBER);
+		assert_int_equal(fcntl(DEVICE_FD_NUMBER, F_GETFD), FD_CLOEXEC);
+		device_name_fd(&real, "self", DEVICE_FD_NUMBER, name, sizeof(name));
+		assert_non_null(strstr(name, "memfd:device"));
+		device_found_close(&found);
+		device_name_fd(&real, "self", DEVICE_FD_NUMBER, name, sizeof(name));
+		assert_string_equal(name, "/");
+	}
 }
 
 int main(void)
@@ -559,6 +631,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_fd, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fd_errors, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_real_kernel, setup, teardown),
+		cmocka_unit_test(test_number),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

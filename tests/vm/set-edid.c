@@ -48,6 +48,7 @@ int main(int argc, char **argv)
 {
 	unsigned char blob[4096];
 	char why[512] = "";
+	struct device_found found;
 	struct vgpu *vgpu;
 	FILE *file;
 	size_t size;
@@ -60,7 +61,8 @@ int main(int argc, char **argv)
 	}
 	size = fread(blob, 1, sizeof(blob), file);
 	fclose(file);
-	vgpu = device_open_mdev("", argv[1], why, sizeof(why));
+	rc = device_find_mdev("", argv[1], &found, why, sizeof(why));
+	vgpu = rc < 0 ? NULL : device_create(&found, why, sizeof(why));
 	if (!vgpu) {
 		fprintf(stderr, "set-edid: %s\n", why);
 		return 1;
