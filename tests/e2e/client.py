@@ -9,6 +9,11 @@ import threading
 import time
 
 
+LEFT, MIDDLE, RIGHT, SIDE, EXTRA = 1, 2, 4, 32, 64  # held buttons, as a mask
+BUTTONS = {"left": LEFT, "middle": MIDDLE, "right": RIGHT, "side": SIDE, "extra": EXTRA}
+SCROLL_LOCK, NUM_LOCK, CAPS_LOCK = 1, 2, 4  # lock keys, as a mask
+
+
 class Client:
     def __init__(self, probe, uri, *args):
         self.uri = uri
@@ -116,6 +121,74 @@ class Client:
             while not any(e.startswith(prefix) for e in self.events):
                 if not self.changed.wait(end - time.monotonic()):
                     raise AssertionError(f"no event '{prefix}': {self.events}")
+
+    # input
+
+    def inputs_open(self, seconds=10):
+        """The inputs channel opens after the main one: until it takes keys."""
+        self.poll("leds", lambda reply: reply["ok"], seconds)
+
+    def key_down(self, scancode):
+        """By its code in PC XT set 1; 0x100 more for an 0xe0 before it, 0x200 more for an 0xe1."""
+        self.do(f"key-down {scancode:#x}")
+
+    def key_up(self, scancode):
+        self.do(f"key-up {scancode:#x}")
+
+    def key(self, scancode):
+        """Pressed and let go, in one message."""
+        self.do(f"key {scancode:#x}")
+
+    def leds(self):
+        return self.do("leds")["leds"]
+
+    def set_leds(self, mask):
+        self.do(f"set-leds {mask}")
+
+    def mouse_move(self, x, y, held=0):
+        self.do(f"mouse-move {x} {y} {held}")
+
+    def mouse_motion(self, dx, dy, held=0):
+        self.do(f"mouse-motion {dx} {dy} {held}")
+
+    def button_down(self, button, held=0):
+        """held: the buttons that are down already; this one is added."""
+        self.do(f"mouse-button down {button} {held | BUTTONS[button]}")
+
+    def button_up(self, button, held=0):
+        self.do(f"mouse-button up {button} {held & ~BUTTONS[button]}")
+
+    def wheel(self, way, held=0):
+        self.do(f"wheel {way} {held}")
+
+    def mouse_mode(self):
+        return self.do("mouse-mode")["mode"]
+
+    def request_mouse_mode(self, mode):
+        self.do(f"request-mouse-mode {mode}")
+
+    def wait_mouse_mode(self, mode, seconds=10):
+        self.poll("mouse-mode", lambda reply: reply["mode"] == mode, seconds)
+
+    def resize(self, width, height):
+        self.do(f"resize {width} {height}")
+
+    def agent(self):
+        return self.do("agent")["connected"] == 1
+
+    def wait_agent(self, connected=True, seconds=10):
+        self.poll("agent", lambda reply: reply["connected"] == int(connected), seconds)
+
+    def poll(self, line, predicate, seconds=10):
+        """Sends a command again and again until its answer is right, and returns that."""
+        end = time.monotonic() + seconds
+        while True:
+            reply = self.ask(line)
+            if predicate(reply):
+                return reply
+            if time.monotonic() > end:
+                raise AssertionError(f"viewer: '{line}' after {seconds} s: {reply}")
+            time.sleep(0.02)
 
     # the harder ways
 
