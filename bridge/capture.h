@@ -23,7 +23,7 @@ struct session_counters;
 struct vgpu;
 struct vgpu_edid;
 
-#define CAPTURE_MAX_SINKS 8
+#define CAPTURE_MAX_SINKS 16
 
 struct capture_options {
 	struct vgpu *vgpu;

@@ -16,58 +16,30 @@
 #include "bridge/options.h"
 #include "bridge/source.h"
 #include "bridge/stats.h"
+#include "bridge/viewers.h"
 #include "vfio/vgpu.h"
 
 /* The library lets go of a viewer's memory a little after the viewer. */
 #define TRIM_MS 500
+
+/* An address, as its listener knows it. */
+struct door {
+	struct server *server;
+	const struct listen_address *address;
+};
 
 struct server {
 	const struct options *options;
 	struct vgpu *vgpu;
 	char render_node[64];
 	struct capture *capture;
-	struct spice_sink *sink;
+	struct viewers *viewers;
 	struct listener **listeners;
-	bool refusing; /* the last connection could not be taken, and the log says so */
+	struct door *doors; /* one for each listener */
 	GMainLoop *loop;
 	guint trim; /* the timer, 0: none */
 	guint sources[4];
 	size_t n_sources;
-};
-
-/* The SPICE display as one sink of the capture. */
-
-static bool sink_wants(void *self)
-{
-	return spice_sink_wants(self);
-}
-
-static unsigned sink_generation(void *self)
-{
-	return spice_sink_generation(self);
-}
-
-static bool sink_can_take(void *self, uint32_t width, uint32_t height)
-{
-	return spice_sink_can_take(self, width, height);
-}
-
-static void sink_give(void *self, struct frame *frame)
-{
-	spice_sink_give(self, frame);
-}
-
-static void sink_set_cursor(void *self, const struct cursor *cursor)
-{
-	spice_sink_set_cursor(self, cursor);
-}
-
-static const struct sink_ops spice_ops = {
-	.wants = sink_wants,
-	.generation = sink_generation,
-	.can_take = sink_can_take,
-	.give = sink_give,
-	.set_cursor = sink_set_cursor,
 };
 
 static void on_ready(void *data)
@@ -77,9 +49,9 @@ static void on_ready(void *data)
 	capture_wake(server->capture);
 }
 
-static void on_resize(void *data, uint32_t width, uint32_t height)
+static void on_resize(void *data, unsigned seat, uint32_t width, uint32_t height)
 {
-	log_debug("the viewer asks for %ux%u", width, height);
+	log_debug("viewer %u asks for %ux%u", seat, width, height);
 }
 
 /* Nobody watches any more: what was kept for speed goes back to the system. See main(). */
@@ -106,22 +78,17 @@ static void on_viewers(void *data, unsigned count)
 	}
 }
 
-static const struct spice_sink_events spice_events = {
+static const struct viewers_events viewers_events = {
 	.ready = on_ready,
 	.resize = on_resize,
-	.viewers = on_viewers,
+	.count = on_viewers,
 };
 
 static void on_accepted(int fd, void *data)
 {
-	struct server *server = data;
-	int rc = spice_sink_add_client(server->sink, fd);
+	const struct door *door = data;
 
-	/* Once, until one comes through: who keeps on connecting must not fill the log. */
-	if (rc < 0 && !server->refusing) {
-		log_warning("a connection could not be taken: %s", strerror(-rc));
-	}
-	server->refusing = rc < 0;
+	viewers_accept(door->server->viewers, door->address, fd);
 }
 
 static gboolean on_end(gpointer data)
@@ -135,7 +102,7 @@ static gboolean on_end(gpointer data)
 static gboolean on_stats(gpointer data)
 {
 	struct server *server = data;
-	char *json = stats_json(server->vgpu, server->capture, server->sink);
+	char *json = stats_json(server->vgpu, server->capture, server->viewers);
 	char *line = g_strconcat(json, "\n", NULL);
 
 	/* In one go: the capture thread writes to the log at any time. */
@@ -173,11 +140,12 @@ static int start_display(struct server *server, char *why, size_t why_size)
 		.max_fps = options->max_fps,
 		.trace = options->trace,
 	};
-	struct spice_sink_options sink_options = {
-		.name = vgpu_info(server->vgpu)->name,
-		.password = options->password,
-		.compression = options->compression,
-		.events = &spice_events,
+	struct viewers_options viewers_options = {
+		.seats = 1,
+		.sink = {.name = vgpu_info(server->vgpu)->name,
+			.password = options->password,
+			.compression = options->compression},
+		.events = &viewers_events,
 		.events_data = server,
 	};
 
@@ -185,11 +153,11 @@ static int start_display(struct server *server, char *why, size_t why_size)
 	if (!server->capture) {
 		return EXIT_FAILED;
 	}
-	server->sink = spice_sink_create(&sink_options, why, why_size);
-	if (!server->sink) {
+	server->viewers = viewers_create(&viewers_options, why, why_size);
+	if (!server->viewers) {
 		return EXIT_FAILED;
 	}
-	capture_add_sink(server->capture, &(struct sink){&spice_ops, server->sink});
+	viewers_attach(server->viewers, server->capture);
 	if (capture_start(server->capture, why, why_size) < 0) {
 		return EXIT_RENDER;
 	}
@@ -202,9 +170,13 @@ static int start_listening(struct server *server, char *why, size_t why_size)
 	size_t count = server->options->n_addresses;
 
 	server->listeners = g_new0(struct listener *, count + 1);
+	server->doors = g_new0(struct door, count + 1);
 	for (size_t i = 0; i < count; i++) {
-		server->listeners[i] = listener_create(
-			&server->options->addresses[i], on_accepted, server, why, why_size);
+		struct door *door = &server->doors[i];
+
+		*door = (struct door){server, &server->options->addresses[i]};
+		server->listeners[i] =
+			listener_create(door->address, on_accepted, door, why, why_size);
 		if (!server->listeners[i]) {
 			return EXIT_LISTEN;
 		}
@@ -231,11 +203,12 @@ static void finish(struct server *server)
 		listener_destroy(server->listeners[i]);
 	}
 	g_free(server->listeners);
+	g_free(server->doors);
 	/* The thread ends first: it calls the sink. The sink is last to call the capture. */
 	if (server->capture) {
 		capture_stop(server->capture);
 	}
-	spice_sink_destroy(server->sink);
+	viewers_destroy(server->viewers);
 	capture_destroy(server->capture);
 	vgpu_destroy(server->vgpu);
 	if (server->trim) {

@@ -7,6 +7,7 @@
 
 #include "bridge/capture.h"
 #include "bridge/session.h"
+#include "bridge/viewers.h"
 #include "spice/sink.h"
 #include "vfio/vgpu.h"
 
@@ -64,25 +65,50 @@ static void add_capture(GString *json, struct capture *capture)
 	add_object(json, "capture", fields, G_N_ELEMENTS(fields));
 }
 
-static void add_spice(GString *json, struct spice_sink *sink)
+/* The sum of all seats. */
+static void add_spice(GString *json, struct viewers *viewers)
 {
-	struct spice_sink_counters *c = spice_sink_counters(sink);
-	struct field fields[] = {FIELD(c, frames), FIELD(c, frames_dropped), FIELD(c, drawables),
-		FIELD(c, drawables_live), FIELD(c, bytes), FIELD(c, cursor_sets),
-		FIELD(c, cursor_moves), FIELD(c, cursor_hides), FIELD(c, cursor_dropped),
-		FIELD(c, mode_switches), FIELD(c, viewers_total), FIELD(c, viewers_shut),
-		FIELD(c, held_fence), FIELD(c, held_release), FIELD(c, held_socket)};
+	struct field sum[32];
+	size_t count = 0;
 
-	add_object(json, "spice", fields, G_N_ELEMENTS(fields));
+	for (unsigned i = 0; i < viewers_seats(viewers); i++) {
+		struct spice_sink_counters *c = spice_sink_counters(viewers_sink(viewers, i));
+		struct field fields[] = {FIELD(c, frames), FIELD(c, frames_dropped),
+			FIELD(c, drawables), FIELD(c, drawables_live), FIELD(c, bytes),
+			FIELD(c, cursor_sets), FIELD(c, cursor_moves), FIELD(c, cursor_hides),
+			FIELD(c, cursor_dropped), FIELD(c, mode_switches), FIELD(c, viewers_total),
+			FIELD(c, viewers_shut), FIELD(c, held_fence), FIELD(c, held_release),
+			FIELD(c, held_socket)};
+
+		G_STATIC_ASSERT(G_N_ELEMENTS(fields) <= G_N_ELEMENTS(sum));
+		count = G_N_ELEMENTS(fields);
+		for (size_t j = 0; j < count; j++) {
+			fields[j].value += i ? sum[j].value : 0;
+			sum[j] = fields[j];
+		}
+	}
+	add_object(json, "spice", sum, count);
 }
 
-char *stats_json(struct vgpu *vgpu, struct capture *capture, struct spice_sink *sink)
+static void add_viewers(GString *json, struct viewers *viewers)
+{
+	struct viewers_counters *c = viewers_counters(viewers);
+	struct field fields[] = {FIELD(c, accepted), FIELD(c, linked), FIELD(c, ended),
+		FIELD(c, timed_out), FIELD(c, crowded_out), FIELD(c, uid_refused),
+		FIELD(c, not_taken), FIELD(c, by_peer), FIELD(c, strays), FIELD(c, took_over),
+		FIELD(c, waiting)};
+
+	add_object(json, "viewers", fields, G_N_ELEMENTS(fields));
+}
+
+char *stats_json(struct vgpu *vgpu, struct capture *capture, struct viewers *viewers)
 {
 	GString *json = g_string_new("{");
 
 	add_vgpu(json, vgpu);
 	add_capture(json, capture);
-	add_spice(json, sink);
+	add_spice(json, viewers);
+	add_viewers(json, viewers);
 	g_string_append_c(json, '}');
 	return g_string_free(json, FALSE);
 }

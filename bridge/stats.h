@@ -6,10 +6,10 @@
 #define BRIDGE_STATS_H
 
 struct capture;
-struct spice_sink;
 struct vgpu;
+struct viewers;
 
 /* The line, without newline, for g_free(). */
-char *stats_json(struct vgpu *vgpu, struct capture *capture, struct spice_sink *sink);
+char *stats_json(struct vgpu *vgpu, struct capture *capture, struct viewers *viewers);
 
 #endif

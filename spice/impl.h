@@ -73,8 +73,19 @@ struct sockets {
 void sockets_init(struct sockets *sockets);
 /* After the library is gone: closes what it has left open too. */
 void sockets_finish(struct sockets *sockets);
-/* Notes a socket before the library gets it. The fd stays the caller's. 0 or -errno. */
-int sockets_add(struct sockets *sockets, int fd);
+/*
+ * Notes a socket before the library gets it. The fd stays the caller's. connection is whose events it
+ * gets, until sockets_told(). 0 or -errno.
+ */
+int sockets_add(struct sockets *sockets, int fd, void *connection);
+/* The library knows the connection of this fd by this pointer. */
+void sockets_name(struct sockets *sockets, int fd, const void *info);
+/* What was noted for it, once: NULL the next time. ended: the pointer means nothing any more. */
+void *sockets_told(struct sockets *sockets, const void *info, bool ended);
+/* The same by the fd, for one that the library would not take. */
+void *sockets_untaken(struct sockets *sockets, int fd);
+/* Shuts a connection of which nothing was told. */
+void sockets_drop(struct sockets *sockets, const void *connection);
 /* Lets go of those that the library has closed. True while any are left. */
 bool sockets_sweep(struct sockets *sockets);
 /* Has any of them more waiting to be read than a viewer should be behind? */
@@ -235,6 +246,7 @@ struct spice_sink {
 	GSource *sweep; /* [main] sockets that the library has closed */
 	GSource *poll; /* [any] sockets that a frame waits for */
 	GSource *place; /* [main] of the pointer, for a new viewer */
+	int adding; /* [main] the fd that the library is being given, -1: none */
 	atomic_int poll_ms;
 
 	atomic_uint viewers;

@@ -49,10 +49,37 @@ static void poll_sockets(struct spice_sink *sink)
 	loop_source_in(sink->poll, ms);
 }
 
+/*
+ * The library names a connection by its info from the call on that brings it in. One is linked when it
+ * has passed the check of who it is.
+ */
+static void tell_connection(struct spice_sink *sink, int event, const SpiceChannelEventInfo *info)
+{
+	void *connection;
+
+	if (event == SPICE_CHANNEL_EVENT_CONNECTED) {
+		if (sink->adding >= 0) {
+			sockets_name(&sink->sockets, sink->adding, info);
+		}
+		return;
+	}
+	connection = sockets_told(&sink->sockets, info, event == SPICE_CHANNEL_EVENT_DISCONNECTED);
+	if (!connection || atomic_load(&sink->closing)) {
+		return;
+	}
+	if (event == SPICE_CHANNEL_EVENT_INITIALIZED) {
+		sink->events->linked(
+			sink->events_data, connection, info->type, (uint32_t)info->connection_id);
+	} else {
+		sink->events->ended(sink->events_data, connection);
+	}
+}
+
 void sink_channel_event(struct spice_sink *sink, int event, const SpiceChannelEventInfo *info)
 {
 	unsigned count;
 
+	tell_connection(sink, event, info);
 	if (event == SPICE_CHANNEL_EVENT_DISCONNECTED) {
 		loop_source_in(sink->sweep, SWEEP_SOON_MS);
 	}
@@ -179,6 +206,7 @@ struct spice_sink *spice_sink_create(
 	signal(SIGPIPE, SIG_IGN); /* the library writes to sockets that viewers close */
 	sink->events = options->events;
 	sink->events_data = options->events_data;
+	sink->adding = -1;
 	sockets_init(&sink->sockets);
 	display_init(sink);
 	pointer_init(sink);
@@ -261,27 +289,43 @@ void spice_sink_destroy(struct spice_sink *sink)
 	g_free(sink);
 }
 
-int spice_sink_add_client(struct spice_sink *sink, int fd)
+int spice_sink_add_client(struct spice_sink *sink, int fd, bool tls, void *connection)
 {
 	struct spice_sink *before;
 	int ret;
 
 	sockets_sweep(&sink->sockets);
-	ret = sockets_add(&sink->sockets, fd);
+	ret = sockets_add(&sink->sockets, fd, connection);
 	if (ret < 0) {
 		close(fd);
-		return ret;
+		goto error;
 	}
 	before = loop_enter(sink);
-	ret = spice_server_add_client(sink->server, fd, 0);
+	sink->adding = fd;
+	ret = tls ? spice_server_add_ssl_client(sink->server, fd, 0)
+		  : spice_server_add_client(sink->server, fd, 0);
+	sink->adding = -1;
 	loop_leave(sink, before);
 	if (ret < 0) {
+		connection = sockets_untaken(&sink->sockets, fd);
 		close(fd); /* the library leaves it open when it fails */
 		sockets_sweep(&sink->sockets);
-		return -EIO;
+		ret = -EIO;
+		goto error;
 	}
 	loop_source_in(sink->sweep, SWEEP_MS);
 	return 0;
+
+error:
+	if (connection) {
+		sink->events->ended(sink->events_data, connection);
+	}
+	return ret;
+}
+
+void spice_sink_drop(struct spice_sink *sink, const void *connection)
+{
+	sockets_drop(&sink->sockets, connection);
 }
 
 struct spice_sink_counters *spice_sink_counters(struct spice_sink *sink)

@@ -49,6 +49,13 @@ struct spice_sink_events {
 	void (*wheel)(void *data, int steps, uint32_t buttons); /* positive: down */
 	void (*buttons)(void *data, uint32_t buttons);
 	void (*input_end)(void *data);
+	/*
+	 * [main] Of each connection that was given to spice_sink_add_client() exactly one of these
+	 * comes, maybe before that returns: it has proved who it is and belongs to a viewer (channel:
+	 * SPICE_CHANNEL_*, id: the viewer's, the same for all its connections), or it has ended.
+	 */
+	void (*linked)(void *data, void *connection, int channel, uint32_t id);
+	void (*ended)(void *data, void *connection);
 };
 
 enum spice_pointer {
@@ -91,8 +98,13 @@ struct spice_sink *spice_sink_create(
  */
 void spice_sink_destroy(struct spice_sink *sink);
 
-/* Hands a connected socket over; takes ownership, also on error. local: a unix socket. [main] */
-int spice_sink_add_client(struct spice_sink *sink, int fd);
+/*
+ * Hands a connected socket over; takes ownership, also on error. tls: the viewer speaks TLS from the
+ * first byte on. connection is for events->linked and ended, or NULL: then neither comes. [main]
+ */
+int spice_sink_add_client(struct spice_sink *sink, int fd, bool tls, void *connection);
+/* Ends a connection of which nothing was told yet; neither linked nor ended comes. [main] */
+void spice_sink_drop(struct spice_sink *sink, const void *connection);
 
 struct spice_sink_counters *spice_sink_counters(struct spice_sink *sink); /* [any] */
 

@@ -25,6 +25,8 @@ struct viewer_socket {
 	bool tcp;
 	int64_t since; /* us */
 	int noted; /* bytes that waited when last noted */
+	const void *info; /* the library's name for it, NULL: none */
+	void *connection; /* whose events are still to be told, NULL: nobody's */
 	bool shut;
 };
 
@@ -73,7 +75,7 @@ void sockets_finish(struct sockets *sockets)
 	pthread_mutex_destroy(&sockets->lock);
 }
 
-int sockets_add(struct sockets *sockets, int fd)
+int sockets_add(struct sockets *sockets, int fd, void *connection)
 {
 	struct viewer_socket *s;
 	struct stat st;
@@ -91,6 +93,7 @@ int sockets_add(struct sockets *sockets, int fd)
 		return -ENOMEM;
 	}
 	s->fd = fd;
+	s->connection = connection;
 	s->inode = st.st_ino;
 	s->since = g_get_monotonic_time();
 	getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len);
@@ -116,6 +119,62 @@ int sockets_add(struct sockets *sockets, int fd)
 	sockets->count++;
 	pthread_mutex_unlock(&sockets->lock);
 	return 0;
+}
+
+void sockets_name(struct sockets *sockets, int fd, const void *info)
+{
+	struct viewer_socket *s;
+
+	pthread_mutex_lock(&sockets->lock);
+	/* The newest comes first: an older one of this number is closed already. */
+	for (s = sockets->list; s && s->fd != fd; s = s->next) {
+	}
+	if (s) {
+		s->info = info;
+	}
+	pthread_mutex_unlock(&sockets->lock);
+}
+
+static void *take_connection(struct viewer_socket *s)
+{
+	void *connection = s->connection;
+
+	s->connection = NULL;
+	return connection;
+}
+
+void *sockets_told(struct sockets *sockets, const void *info, bool ended)
+{
+	struct viewer_socket *s;
+	void *connection = NULL;
+
+	pthread_mutex_lock(&sockets->lock);
+	for (s = sockets->list; s && s->info != info; s = s->next) {
+	}
+	if (s) {
+		connection = take_connection(s);
+		if (ended) {
+			s->info = NULL;
+		}
+	}
+	pthread_mutex_unlock(&sockets->lock);
+	return connection;
+}
+
+void *sockets_untaken(struct sockets *sockets, int fd)
+{
+	struct viewer_socket *s;
+	void *connection = NULL;
+
+	pthread_mutex_lock(&sockets->lock);
+	for (s = sockets->list; s && s->fd != fd; s = s->next) {
+	}
+	if (s) {
+		connection = take_connection(s);
+		s->info = NULL;
+	}
+	pthread_mutex_unlock(&sockets->lock);
+	return connection;
 }
 
 bool sockets_sweep(struct sockets *sockets)
@@ -189,6 +248,20 @@ static unsigned shut_down(struct viewer_socket *s)
 	s->shut = true;
 	shutdown(s->duplicate, SHUT_RDWR);
 	return 1;
+}
+
+void sockets_drop(struct sockets *sockets, const void *connection)
+{
+	struct viewer_socket *s;
+
+	pthread_mutex_lock(&sockets->lock);
+	for (s = sockets->list; s && s->connection != connection; s = s->next) {
+	}
+	if (s) {
+		s->connection = NULL;
+		shut_down(s);
+	}
+	pthread_mutex_unlock(&sockets->lock);
 }
 
 void sockets_note(struct sockets *sockets)

@@ -140,7 +140,7 @@ static gboolean on_connection(gint fd, GIOCondition condition, gpointer data)
 	if (bed->mute_display) {
 		client = relay(client);
 	}
-	assert_int_equal(spice_sink_add_client(bed->sink, client), 0);
+	assert_int_equal(spice_sink_add_client(bed->sink, client, false, NULL), 0);
 	return G_SOURCE_CONTINUE;
 }
 

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * All who look at one guest: a pool of seats, each a spice_sink of its own, fed by one capture.
+ *
+ * libspice-server serves one viewer at a time, so each seat is a server object. A new viewer gets a
+ * free seat, or else takes over the seat of the one who came first; its further connections follow it.
+ * View-only addresses have seats of their own. Until a connection has proved who it is, it is only
+ * lent a place: few from one peer, few in all, and not for long. Main thread. Owns its sinks and every
+ * socket handed to it.
+ */
+#ifndef BRIDGE_VIEWERS_H
+#define BRIDGE_VIEWERS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bridge/listen.h"
+#include "spice/sink.h"
+
+struct capture;
+struct viewers;
+
+#define VIEWERS_MAX 8 /* seats of a kind */
+
+/*
+ * What spice_sink_events says, with the seat that it comes from: 0 and up, the same for ever. Seats
+ * that may only look send no input and no resize.
+ */
+struct viewers_events {
+	void (*ready)(void *data); /* any thread */
+	void (*count)(void *data, unsigned count); /* of all seats */
+	void (*resize)(void *data, unsigned seat, uint32_t width, uint32_t height);
+	void (*key)(void *data, unsigned seat, uint8_t byte);
+	void (*position)(void *data, unsigned seat, uint32_t x, uint32_t y, uint32_t buttons);
+	void (*motion)(void *data, unsigned seat, int dx, int dy, uint32_t buttons);
+	void (*wheel)(void *data, unsigned seat, int steps, uint32_t buttons);
+	void (*buttons)(void *data, unsigned seat, uint32_t buttons);
+	void (*input_end)(void *data, unsigned seat);
+};
+
+struct viewers_options {
+	unsigned seats; /* that take input, 0 to VIEWERS_MAX */
+	unsigned view_only_seats; /* 0 to VIEWERS_MAX */
+	struct spice_sink_options sink; /* of each; its events are set here */
+	const struct viewers_events *events;
+	void *events_data;
+};
+
+struct viewers_counters {
+	atomic_uint_fast64_t accepted; /* connections */
+	atomic_uint_fast64_t linked; /* that proved who they are */
+	atomic_uint_fast64_t ended; /* that ended before */
+	atomic_uint_fast64_t timed_out; /* ended, because they took too long */
+	atomic_uint_fast64_t crowded_out; /* ended, because too many waited */
+	atomic_uint_fast64_t uid_refused; /* of users whom the address does not allow */
+	atomic_uint_fast64_t not_taken; /* the library or the limit of sockets said no */
+	atomic_uint_fast64_t by_peer; /* went by who connects, for what they say can't be read */
+	atomic_uint_fast64_t strays; /* named a viewer who is not here */
+	atomic_uint_fast64_t took_over; /* began while all seats were taken */
+	atomic_uint_fast64_t waiting; /* now, for proof of who they are */
+};
+
+/* Makes all seats. NULL with errno and one line in why. */
+struct viewers *viewers_create(const struct viewers_options *options, char *why, size_t why_size);
+/* As spice_sink_destroy(), for each. */
+void viewers_destroy(struct viewers *viewers);
+
+/* Adds each seat to the capture as a sink. Before capture_start(). 0 or -ENOSPC. */
+int viewers_attach(struct viewers *viewers, struct capture *capture);
+
+/* A connection that came in at this address. Takes ownership of fd. */
+void viewers_accept(struct viewers *viewers, const struct listen_address *address, int fd);
+
+/* Seats that take input come first; seat 0 is one of them where there are any. */
+unsigned viewers_seats(const struct viewers *viewers);
+struct spice_sink *viewers_sink(const struct viewers *viewers, unsigned seat);
+bool viewers_view_only(const struct viewers *viewers, unsigned seat);
+
+struct viewers_counters *viewers_counters(struct viewers *viewers); /* any thread */
+
+#endif
