@@ -12,12 +12,12 @@
 #include <unistd.h>
 
 #include "bridge/options_table.h"
+#include "bridge/options_values.h"
 #include "vfio/sim.h"
 
 #define PASSWORD_MAX 60 /* bytes: SPICE_MAX_PASSWORD_LENGTH of spice/protocol.h */
 
-__attribute__((format(printf, 3, 4))) static int refuse(
-	char *why, size_t why_size, const char *format, ...)
+int refuse(char *why, size_t why_size, const char *format, ...)
 {
 	va_list arguments;
 
@@ -27,7 +27,7 @@ __attribute__((format(printf, 3, 4))) static int refuse(
 	return -EINVAL;
 }
 
-static int keep(char **place, const char *value, char *why, size_t why_size)
+int keep(char **place, const char *value, char *why, size_t why_size)
 {
 	char *copy = strdup(value);
 
@@ -40,7 +40,7 @@ static int keep(char **place, const char *value, char *why, size_t why_size)
 	return 0;
 }
 
-static bool parse_unsigned(const char *value, unsigned long max, unsigned long *number)
+bool parse_unsigned(const char *value, unsigned long max, unsigned long *number)
 {
 	char *end;
 
@@ -52,7 +52,7 @@ static bool parse_unsigned(const char *value, unsigned long max, unsigned long *
 	return errno == 0 && *end == '\0' && *number <= max;
 }
 
-static int find_word(const char *const *words, const char *value, char *why, size_t why_size)
+int find_word(const char *const *words, const char *value, char *why, size_t why_size)
 {
 	size_t length;
 
