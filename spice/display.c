@@ -486,7 +486,7 @@ static int client_monitors_config(QXLInstance *qxl, VDAgentMonitorsConfig *confi
 	struct spice_sink *sink = sink_of_qxl(qxl);
 
 	if (!config) {
-		return 1;
+		return !(sink->ports.agent && sink->ports.size_to_agent);
 	}
 	for (uint32_t i = 0; i < config->num_of_monitors; i++) {
 		uint32_t width = config->monitors[i].width, height = config->monitors[i].height;

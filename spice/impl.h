@@ -16,6 +16,7 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
+#include "spice/port.h"
 #include "spice/sink.h"
 
 #define SINK_MAX_SIDE 16384 /* pixels; x 4 x side is 1 GiB, the library stops at 2 */
@@ -90,6 +91,8 @@ void sockets_drop(struct sockets *sockets, const void *connection);
 bool sockets_sweep(struct sockets *sockets);
 /* Has any of them more waiting to be read than a viewer should be behind? */
 bool sockets_behind(struct sockets *sockets);
+/* Is there one that takes hardly any more? */
+bool sockets_full(struct sockets *sockets);
 /* Bytes that wait in all of them: to see whether they move. */
 uint64_t sockets_waiting(struct sockets *sockets);
 /* Notes what waits now in each, for SOCKETS_STALLED. */
@@ -216,6 +219,39 @@ struct agent;
 struct agent *agent_create(struct spice_sink *sink);
 void agent_destroy(struct agent *agent);
 
+/* port.c: character devices of others. [main] */
+
+struct ports {
+	LIST_HEAD(, spice_port) list;
+	GSource *retry;
+	struct spice_port *agent; /* the guest's; NULL: sink.agent is there */
+	enum spice_pointer pointer;
+	bool size_to_agent; /* and not to events->resize */
+};
+
+void ports_init(struct spice_sink *sink);
+/* After the library is gone. */
+void ports_finish(struct spice_sink *sink);
+/* With the library entered: by what the guest is pointed at, for spice_sink_set_pointer(). */
+void ports_set_pointer(struct spice_sink *sink, enum spice_pointer pointer);
+
+/* card.c: the messages of a smart card's reader. [main] */
+
+#define CARD_HEAD 12 /* bytes */
+#define CARD_BODY_MAX 270 /* bytes: APDUBufSize of libcacard */
+
+struct card {
+	uint8_t message[CARD_HEAD + CARD_BODY_MAX];
+	size_t have; /* of message */
+	size_t given; /* of a whole one */
+	bool whole;
+	uint32_t skip; /* bytes of one that is too long */
+};
+
+/* As spice_port_ops.read, by whole messages; skipped: bytes of those that are too long. */
+size_t card_read(struct card *card, const struct spice_port_ops *ops, void *data, uint8_t *buffer,
+	size_t size, size_t *skipped);
+
 /* What release_info.id points to: drawables, fences and cursor commands begin with it. */
 enum token_kind { TOKEN_DRAWABLE, TOKEN_FENCE, TOKEN_CURSOR };
 
@@ -233,7 +269,8 @@ struct spice_sink {
 	QXLInterface qxl_interface;
 	QXLInstance qxl;
 	bool qxl_added;
-	struct agent *agent;
+	struct agent *agent; /* NULL: the guest's is there */
+	struct ports ports; /* [main] */
 	LIST_HEAD(, SpiceWatch) watches; /* [main] */
 	LIST_HEAD(, SpiceTimer) timers; /* [main] */
 

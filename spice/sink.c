@@ -210,6 +210,7 @@ struct spice_sink *spice_sink_create(
 	sockets_init(&sink->sockets);
 	display_init(sink);
 	pointer_init(sink);
+	ports_init(sink);
 	/* The dictionary of GLZ keeps drawables long after they were sent. */
 	sink->display.gate_on_release = options->compression != SPICE_COMPRESSION_GLZ &&
 		options->compression != SPICE_COMPRESSION_AUTO_GLZ;
@@ -285,6 +286,7 @@ void spice_sink_destroy(struct spice_sink *sink)
 	display_finish(sink);
 	pointer_finish(sink);
 	mode_finish(sink);
+	ports_finish(sink);
 	sockets_finish(&sink->sockets);
 	g_free(sink);
 }

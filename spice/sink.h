@@ -83,6 +83,7 @@ struct spice_sink_counters {
 	atomic_uint_fast64_t mode_switches;
 	atomic_uint_fast64_t viewers_total;
 	atomic_uint_fast64_t viewers_shut; /* sockets shut because a viewer stood still */
+	atomic_uint_fast64_t ports_dropped; /* bytes for or of a port that nobody could take */
 	atomic_uint_fast64_t held_fence; /* times a frame waited: fence, release, socket */
 	atomic_uint_fast64_t held_release;
 	atomic_uint_fast64_t held_socket;

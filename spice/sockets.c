@@ -41,6 +41,7 @@ struct viewer_socket {
  */
 #define UNSENT_MAX (64 * 1024)
 #define WAITING_MAX (256 * 1024)
+#define FULL_UNIX (128 * 1024) /* the kernel takes a little over 200 KiB */
 
 void sockets_init(struct sockets *sockets)
 {
@@ -225,6 +226,19 @@ bool sockets_behind(struct sockets *sockets)
 	}
 	pthread_mutex_unlock(&sockets->lock);
 	return behind;
+}
+
+bool sockets_full(struct sockets *sockets)
+{
+	struct viewer_socket *s;
+	bool full = false;
+
+	pthread_mutex_lock(&sockets->lock);
+	for (s = sockets->list; s && !full; s = s->next) {
+		full = waiting(s) > (s->tcp ? WAITING_MAX : FULL_UNIX) || unsent(s) > UNSENT_MAX;
+	}
+	pthread_mutex_unlock(&sockets->lock);
+	return full;
 }
 
 uint64_t sockets_waiting(struct sockets *sockets)
