@@ -21,7 +21,7 @@ struct qmp_counters {
 	uint64_t losses; /* connections that ended */
 	uint64_t commands; /* sent */
 	uint64_t errors; /* of them answered with an error */
-	uint64_t dropped; /* not sent: there was no connection, or QEMU does not read */
+	uint64_t dropped; /* not sent: no connection, or QEMU reads or answers too little */
 };
 
 /* answer: the "return" member, or NULL with a sentence in why (an error, or the connection ended). */
@@ -36,6 +36,7 @@ struct qmp_events {
 
 /* path: of the unix socket. NULL with errno and one line in why for a path that can't be one. */
 struct qmp *qmp_create(const char *path, char *why, size_t why_size);
+/* Not from a callback. No answer is called any more. */
 void qmp_destroy(struct qmp *qmp);
 
 /* Several parts may listen; each is called in the order of adding. events must outlive the qmp. */
@@ -44,8 +45,8 @@ bool qmp_is_connected(const struct qmp *qmp);
 
 /*
  * Sends a command; takes ownership of arguments (NULL: none). answer may be NULL. fd: passed along
- * with SCM_RIGHTS (for getfd), -1: none; stays the caller's. 0, -ENOTCONN, or -EAGAIN when QEMU does
- * not read: then nothing was sent, and answer is not called.
+ * with SCM_RIGHTS (for getfd), -1: none; stays the caller's. 0, or -ENOTCONN, or -EAGAIN when QEMU does
+ * not read or answer, or another -errno for the fd: then nothing was sent, and answer is not called.
  */
 int qmp_command(struct qmp *qmp, const char *name, JsonObject *arguments, int fd, qmp_answer answer,
 	void *data);
