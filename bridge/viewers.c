@@ -405,13 +405,13 @@ static void on_key(void *data, uint8_t byte)
 	}
 }
 
-static void on_position(void *data, uint32_t x, uint32_t y, uint32_t buttons)
+static void on_position(void *data, const struct spice_position *position, uint32_t buttons)
 {
 	const struct seat *seat = data;
 	const struct viewers *viewers = seat->viewers;
 
 	if (viewers->events->position && !seat->view_only) {
-		viewers->events->position(viewers->events_data, seat->index, x, y, buttons);
+		viewers->events->position(viewers->events_data, seat->index, position, buttons);
 	}
 }
 

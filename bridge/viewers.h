@@ -33,7 +33,8 @@ struct viewers_events {
 	void (*count)(void *data, unsigned count); /* of all seats */
 	void (*resize)(void *data, unsigned seat, uint32_t width, uint32_t height);
 	void (*key)(void *data, unsigned seat, uint8_t byte);
-	void (*position)(void *data, unsigned seat, uint32_t x, uint32_t y, uint32_t buttons);
+	void (*position)(
+		void *data, unsigned seat, const struct spice_position *position, uint32_t buttons);
 	void (*motion)(void *data, unsigned seat, int dx, int dy, uint32_t buttons);
 	void (*wheel)(void *data, unsigned seat, int steps, uint32_t buttons);
 	void (*buttons)(void *data, unsigned seat, uint32_t buttons);

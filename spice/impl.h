@@ -252,6 +252,31 @@ struct card {
 size_t card_read(struct card *card, const struct spice_port_ops *ops, void *data, uint8_t *buffer,
 	size_t size, size_t *skipped);
 
+/* inputs.c: keyboard, mouse and tablet. [main] */
+
+struct inputs {
+	SpiceKbdInstance keyboard;
+	SpiceMouseInstance mouse;
+	SpiceTabletInstance tablet;
+	bool attached, tablet_attached;
+	bool late; /* pointer has changed while the surface was being replaced */
+	enum spice_pointer pointer;
+	uint8_t leds;
+	GPtrArray *channels; /* of viewers: SpiceChannelEventInfo, as names only */
+	uint32_t width, height; /* pixels, of the picture */
+	uint32_t old_width, old_height; /* that viewers may still point at; 0: none */
+	int64_t resized_at; /* us */
+	int64_t sent_at; /* us, when the new picture was seen to be on its way; 0: not yet */
+	uint64_t released; /* display.released at resized_at */
+};
+
+void inputs_init(struct spice_sink *sink);
+/* After the library is gone. */
+void inputs_finish(struct spice_sink *sink);
+/* The picture has this size from now on, for those who see it. */
+void inputs_resized(struct spice_sink *sink, uint32_t width, uint32_t height);
+void inputs_channel_event(struct spice_sink *sink, int event, const SpiceChannelEventInfo *info);
+
 /* What release_info.id points to: drawables, fences and cursor commands begin with it. */
 enum token_kind { TOKEN_DRAWABLE, TOKEN_FENCE, TOKEN_CURSOR };
 
@@ -279,6 +304,7 @@ struct spice_sink {
 	struct display display;
 	struct mode mode;
 	struct pointer pointer;
+	struct inputs inputs; /* [main] */
 
 	GSource *sweep; /* [main] sockets that the library has closed */
 	GSource *poll; /* [any] sockets that a frame waits for */

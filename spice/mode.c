@@ -176,6 +176,7 @@ static void finish_switch(struct spice_sink *sink)
 	/* The shadow is blank now, whatever was sent to viewers before. */
 	atomic_fetch_add(&sink->generation, 1);
 	pointer_reset(sink);
+	inputs_resized(sink, mode->width, mode->height);
 	display_check_ready(sink);
 }
 
@@ -275,6 +276,7 @@ int mode_init(struct spice_sink *sink, char *why, size_t why_size)
 	d->width = FIRST_WIDTH;
 	d->height = FIRST_HEIGHT;
 	pointer_reset(sink);
+	inputs_resized(sink, FIRST_WIDTH, FIRST_HEIGHT);
 	return 0;
 }
 

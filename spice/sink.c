@@ -83,6 +83,9 @@ void sink_channel_event(struct spice_sink *sink, int event, const SpiceChannelEv
 	if (event == SPICE_CHANNEL_EVENT_DISCONNECTED) {
 		loop_source_in(sink->sweep, SWEEP_SOON_MS);
 	}
+	if (info->type == SPICE_CHANNEL_INPUTS) {
+		inputs_channel_event(sink, event, info);
+	}
 	if (info->type == SPICE_CHANNEL_CURSOR && event == SPICE_CHANNEL_EVENT_INITIALIZED) {
 		loop_source_in(sink->place, PLACE_MS);
 	}
@@ -211,6 +214,7 @@ struct spice_sink *spice_sink_create(
 	display_init(sink);
 	pointer_init(sink);
 	ports_init(sink);
+	inputs_init(sink);
 	/* The dictionary of GLZ keeps drawables long after they were sent. */
 	sink->display.gate_on_release = options->compression != SPICE_COMPRESSION_GLZ &&
 		options->compression != SPICE_COMPRESSION_AUTO_GLZ;
@@ -287,6 +291,7 @@ void spice_sink_destroy(struct spice_sink *sink)
 	pointer_finish(sink);
 	mode_finish(sink);
 	ports_finish(sink);
+	inputs_finish(sink);
 	sockets_finish(&sink->sockets);
 	g_free(sink);
 }

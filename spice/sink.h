@@ -30,6 +30,11 @@ enum spice_compression {
 	SPICE_COMPRESSION_AUTO_GLZ,
 };
 
+/* Where a viewer points, inside the picture as it saw it: after a mode change that may be the old. */
+struct spice_position {
+	uint32_t x, y, width, height; /* pixels */
+};
+
 struct spice_sink_events {
 	/* [any thread] Someone began or ceased to watch, or the next frame can be taken. */
 	void (*ready)(void *data);
@@ -39,12 +44,11 @@ struct spice_sink_events {
 	void (*viewers)(void *data, unsigned count);
 	/*
 	 * [main] What a viewer's keys and pointer do, in order. key: the bytes of PC AT set 1, with
-	 * their 0xe0 and 0xe1 prefixes. buttons: a mask of SPICE_MOUSE_BUTTON_MASK_*. position:
-	 * pixels of the picture as it was when the viewer pointed. A viewer whose inputs channel
-	 * ends holds nothing any more: input_end.
+	 * their 0xe0 and 0xe1 prefixes. buttons: a mask of SPICE_MOUSE_BUTTON_MASK_*. A viewer whose
+	 * inputs channel ends holds nothing any more: input_end.
 	 */
 	void (*key)(void *data, uint8_t byte);
-	void (*position)(void *data, uint32_t x, uint32_t y, uint32_t buttons);
+	void (*position)(void *data, const struct spice_position *position, uint32_t buttons);
 	void (*motion)(void *data, int dx, int dy, uint32_t buttons);
 	void (*wheel)(void *data, int steps, uint32_t buttons); /* positive: down */
 	void (*buttons)(void *data, uint32_t buttons);

@@ -48,10 +48,56 @@ static void on_viewers(void *data, unsigned count)
 	((struct bed *)data)->viewers = count;
 }
 
+__attribute__((format(printf, 2, 3))) static void note(struct bed *bed, const char *format, ...)
+{
+	size_t length = strlen(bed->input);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(bed->input + length, sizeof(bed->input) - length, format, args);
+	va_end(args);
+}
+
+static void on_key(void *data, uint8_t byte)
+{
+	note(data, "%02x ", byte);
+}
+
+static void on_position(void *data, const struct spice_position *p, uint32_t buttons)
+{
+	note(data, "at%u,%u/%ux%u:%x ", p->x, p->y, p->width, p->height, buttons);
+}
+
+static void on_motion(void *data, int dx, int dy, uint32_t buttons)
+{
+	note(data, "by%d,%d:%x ", dx, dy, buttons);
+}
+
+static void on_wheel(void *data, int steps, uint32_t buttons)
+{
+	note(data, "wheel%d:%x ", steps, buttons);
+}
+
+static void on_buttons(void *data, uint32_t buttons)
+{
+	note(data, "buttons:%x ", buttons);
+}
+
+static void on_input_end(void *data)
+{
+	note(data, "end ");
+}
+
 static const struct spice_sink_events events = {
 	.ready = on_ready,
 	.resize = on_resize,
 	.viewers = on_viewers,
+	.key = on_key,
+	.position = on_position,
+	.motion = on_motion,
+	.wheel = on_wheel,
+	.buttons = on_buttons,
+	.input_end = on_input_end,
 };
 
 /* What a viewer sends to connect: a header with the size of what follows, then how it proves itself. */
@@ -63,7 +109,9 @@ struct link_header {
 #define LINK_PROOF (4 + 128) /* bytes: which way, and the ticket, encrypted */
 
 struct relay {
+	struct bed *bed;
 	int viewer, sink;
+	atomic_bool display;
 };
 
 static bool pass(int from, int to, char *buffer, size_t size)
@@ -85,7 +133,13 @@ static void *relay_back(void *data)
 	char c[4096];
 	ssize_t n;
 
-	while ((n = read(relay->sink, c, sizeof(c))) > 0 && write(relay->viewer, c, n) == n) {
+	while ((n = read(relay->sink, c, sizeof(c))) > 0) {
+		while (atomic_load(&relay->display) && atomic_load(&relay->bed->hold_display)) {
+			g_usleep(1000);
+		}
+		if (write(relay->viewer, c, n) != n) {
+			break;
+		}
 	}
 	return NULL;
 }
@@ -101,8 +155,10 @@ static void *relay_thread(void *data)
 	pthread_create(&back, NULL, relay_back, relay);
 	if (pass(relay->viewer, relay->sink, (char *)&header, sizeof(header)) &&
 		header.size < sizeof(body) && pass(relay->viewer, relay->sink, body, header.size)) {
-		bool mute = body[LINK_CHANNEL_TYPE] == SPICE_CHANNEL_DISPLAY;
+		bool display = body[LINK_CHANNEL_TYPE] == SPICE_CHANNEL_DISPLAY;
+		bool mute = display && relay->bed->mute_display;
 
+		atomic_store(&relay->display, display);
 		if (pass(relay->viewer, relay->sink, body, LINK_PROOF) && !mute) {
 			while (pass(relay->viewer, relay->sink, body, 1)) {
 			}
@@ -115,7 +171,7 @@ static void *relay_thread(void *data)
 	return NULL;
 }
 
-static int relay(int viewer)
+static int relay(struct bed *bed, int viewer)
 {
 	struct relay *relay = calloc(1, sizeof(*relay));
 	pthread_t thread;
@@ -123,6 +179,7 @@ static int relay(int viewer)
 
 	assert_non_null(relay);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	relay->bed = bed;
 	relay->viewer = viewer;
 	relay->sink = pair[0];
 	assert_int_equal(fcntl(viewer, F_SETFL, 0), 0);
@@ -137,8 +194,8 @@ static gboolean on_connection(gint fd, GIOCondition condition, gpointer data)
 	int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	assert_true(client >= 0);
-	if (bed->mute_display) {
-		client = relay(client);
+	if (bed->mute_display || bed->relay_display) {
+		client = relay(bed, client);
 	}
 	assert_int_equal(spice_sink_add_client(bed->sink, client, false, NULL), 0);
 	return G_SOURCE_CONTINUE;
@@ -419,25 +476,45 @@ static bool got_answer(struct bed *bed, void *data)
 	return false;
 }
 
-const char *viewer_ask(struct viewer *viewer, const char *format, ...)
+static void send_line(struct viewer *viewer, const char *format, va_list args)
 {
 	char line[512];
-	va_list args;
-	guint watch;
-	bool ok;
-	int n;
+	int n = vsnprintf(line, sizeof(line) - 1, format, args);
 
-	va_start(args, format);
-	n = vsnprintf(line, sizeof(line) - 1, format, args);
-	va_end(args);
 	line[n] = '\n';
 	assert_int_equal(write(viewer->in, line, n + 1), n + 1);
-	line[n] = 0;
-	watch = g_unix_fd_add(viewer->out, G_IO_IN | G_IO_HUP, on_output, NULL);
-	ok = bed_run(viewer->bed, ANSWER_MS, got_answer, viewer);
+}
+
+void viewer_send(struct viewer *viewer, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	send_line(viewer, format, args);
+	va_end(args);
+}
+
+const char *viewer_answer(struct viewer *viewer)
+{
+	guint watch = g_unix_fd_add(viewer->out, G_IO_IN | G_IO_HUP, on_output, NULL);
+	bool ok = bed_run(viewer->bed, ANSWER_MS, got_answer, viewer);
+
 	g_source_remove(watch);
-	if (!ok || strncmp(viewer->line, "ok", 2)) {
-		fail_msg("%s: %s", line, ok ? viewer->line : "no answer");
+	if (!ok) {
+		fail_msg("no answer");
+	}
+	return viewer->line;
+}
+
+const char *viewer_ask(struct viewer *viewer, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	send_line(viewer, format, args);
+	va_end(args);
+	if (strncmp(viewer_answer(viewer), "ok", 2)) {
+		fail_msg("%s: %s", format, viewer->line);
 	}
 	return viewer->line;
 }

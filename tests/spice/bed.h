@@ -27,12 +27,16 @@ struct bed {
 	int listener;
 	bool tcp;
 	bool mute_display; /* viewers' display channels connect and then say nothing */
+	bool relay_display; /* so that hold_display works */
+	atomic_bool hold_display; /* what the sink draws does not reach viewers */
 	guint accept, tick;
 	gint64 ticked; /* us */
 	unsigned slowest_ms;
 	atomic_uint readies;
 	uint32_t resize_width, resize_height;
 	unsigned viewers;
+	/* What the viewer's keys and pointer did, a word for each, see bed.c; cut when it is full. */
+	char input[4096];
 	bool begun;
 	guint timer;
 };
@@ -67,6 +71,10 @@ void viewer_kill(struct viewer *viewer, int signal);
 /* Sends a command and returns the answer; the test fails when it does not begin with "ok". */
 const char *viewer_ask(struct viewer *viewer, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* The two halves of that; the answer may be any. */
+void viewer_send(struct viewer *viewer, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+const char *viewer_answer(struct viewer *viewer);
 /* A number out of the last answer: "KEY=". */
 long viewer_value(const struct viewer *viewer, const char *key);
 
