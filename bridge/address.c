@@ -4,9 +4,11 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <grp.h>
 #include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +46,8 @@ static int parse_unix(struct listen_address *address, const char *path, char *wh
 	return address->path ? 0 : -ENOMEM;
 }
 
-static int parse_tcp(struct listen_address *address, const char *text, char *why, size_t why_size)
+static int parse_tcp(struct listen_address *address, const char *text, const char *kind, char *why,
+	size_t why_size)
 {
 	const char *host = text, *end, *port;
 	unsigned long number;
@@ -53,19 +56,20 @@ static int parse_tcp(struct listen_address *address, const char *text, char *why
 		host = text + 1;
 		end = strchr(host, ']');
 		if (!end || end[1] != ':') {
-			snprintf(why, why_size, "an IPv6 address is written tcp:[ADDRESS]:PORT");
+			snprintf(why, why_size, "an IPv6 address is written %s:[ADDRESS]:PORT",
+				kind);
 			return -EINVAL;
 		}
 		port = end + 2;
 	} else {
 		end = strrchr(text, ':');
 		if (!end) {
-			snprintf(why, why_size, "no port; write tcp:HOST:PORT");
+			snprintf(why, why_size, "no port; write %s:HOST:PORT", kind);
 			return -EINVAL;
 		}
 		if (memchr(text, ':', (size_t)(end - text))) {
 			snprintf(why, why_size,
-				"an IPv6 address needs brackets; write tcp:[ADDRESS]:PORT");
+				"an IPv6 address needs brackets; write %s:[ADDRESS]:PORT", kind);
 			return -EINVAL;
 		}
 		port = end + 1;
@@ -112,29 +116,157 @@ static int parse_fd(struct listen_address *address, const char *text, char *why,
 	return 0;
 }
 
+/* A name, or a number. */
+static int parse_user(const char *text, uid_t *uid, char *why, size_t why_size)
+{
+	unsigned long number;
+	const struct passwd *user;
+
+	if (parse_number(text, UINT32_MAX - 1, &number)) {
+		*uid = (uid_t)number;
+		return 0;
+	}
+	user = getpwnam(text);
+	if (!user) {
+		snprintf(why, why_size, "user '%s' is not known here; see getent passwd", text);
+		return -EINVAL;
+	}
+	*uid = user->pw_uid;
+	return 0;
+}
+
+static int parse_group(const char *text, gid_t *gid, char *why, size_t why_size)
+{
+	unsigned long number;
+	const struct group *group;
+
+	if (parse_number(text, UINT32_MAX - 1, &number)) {
+		*gid = (gid_t)number;
+		return 0;
+	}
+	group = getgrnam(text);
+	if (!group) {
+		snprintf(why, why_size, "group '%s' is not known here; see getent group", text);
+		return -EINVAL;
+	}
+	*gid = group->gr_gid;
+	return 0;
+}
+
+static int parse_mode(const char *text, mode_t *mode, char *why, size_t why_size)
+{
+	unsigned long number;
+	char *end;
+
+	errno = 0;
+	number = strtoul(text, &end, 8);
+	if (*text < '0' || *text > '7' || errno || *end || number > 0777 || !(number & 0600)) {
+		snprintf(why, why_size,
+			"mode '%s' is not an octal number up to 0777 that lets the owner in; "
+			"write mode=0660",
+			text);
+		return -EINVAL;
+	}
+	*mode = (mode_t)number;
+	return 0;
+}
+
+/* USER|USER..., and uid= may stand there several times. */
+static int parse_uids(struct listen_address *address, char *text, char *why, size_t why_size)
+{
+	char *name;
+
+	while ((name = strsep(&text, "|"))) {
+		uid_t uid = 0, *list;
+
+		if (parse_user(name, &uid, why, why_size) < 0) {
+			return -EINVAL;
+		}
+		list = realloc(address->uids, (address->n_uids + 1) * sizeof(*list));
+		if (!list) {
+			return -ENOMEM;
+		}
+		list[address->n_uids++] = uid;
+		address->uids = list;
+	}
+	return 0;
+}
+
+static int parse_option(struct listen_address *address, char *option, char *why, size_t why_size)
+{
+	bool local = address->kind == ADDRESS_UNIX;
+	char *value = strchr(option, '=');
+
+	if (value) {
+		*value++ = '\0';
+	}
+	if (!strcmp(option, "view-only") && !value) {
+		address->view_only = true;
+		return 0;
+	}
+	if (!strcmp(option, "tls") && !value && address->kind == ADDRESS_FD) {
+		address->tls = true;
+		return 0;
+	}
+	if (local && value && !strcmp(option, "owner")) {
+		return parse_user(value, &address->owner, why, why_size);
+	}
+	if (local && value && !strcmp(option, "group")) {
+		return parse_group(value, &address->group, why, why_size);
+	}
+	if (local && value && !strcmp(option, "mode")) {
+		return parse_mode(value, &address->mode, why, why_size);
+	}
+	if (local && value && !strcmp(option, "uid")) {
+		return parse_uids(address, value, why, why_size);
+	}
+	snprintf(why, why_size, "after the comma stands '%s%s%s'; %s", option, value ? "=" : "",
+		value ? value : "",
+		local ? "allowed are view-only, owner=USER, group=GROUP, mode=MODE and "
+			"uid=USER|USER..."
+			: address->kind == ADDRESS_FD ? "allowed are view-only and tls"
+						      : "allowed is view-only");
+	return -EINVAL;
+}
+
+static int parse_where(struct listen_address *address, const char *text, char *why, size_t why_size)
+{
+	if (!strncmp(text, "unix:", 5)) {
+		return parse_unix(address, text + 5, why, why_size);
+	}
+	if (!strncmp(text, "tcp:", 4)) {
+		return parse_tcp(address, text + 4, "tcp", why, why_size);
+	}
+	if (!strncmp(text, "tls:", 4)) {
+		address->tls = true;
+		return parse_tcp(address, text + 4, "tls", why, why_size);
+	}
+	if (!strncmp(text, "fd:", 3)) {
+		return parse_fd(address, text + 3, why, why_size);
+	}
+	snprintf(why, why_size,
+		"not an address; write unix:PATH, tcp:HOST:PORT, tls:HOST:PORT or fd:N");
+	return -EINVAL;
+}
+
 int listen_address_parse(
 	struct listen_address *address, const char *text, char *why, size_t why_size)
 {
-	int result;
+	char *copy = strdup(text), *rest = copy, *option;
+	int result = -ENOMEM;
 
 	memset(address, 0, sizeof(*address));
 	address->fd = -1;
-	if (!strncmp(text, "unix:", 5)) {
-		result = parse_unix(address, text + 5, why, why_size);
-	} else if (!strncmp(text, "tcp:", 4)) {
-		result = parse_tcp(address, text + 4, why, why_size);
-	} else if (!strncmp(text, "fd:", 3)) {
-		result = parse_fd(address, text + 3, why, why_size);
-	} else {
-		snprintf(why, why_size, "not an address; write unix:PATH, tcp:HOST:PORT or fd:N");
-		return -EINVAL;
+	address->owner = (uid_t)-1;
+	address->group = (gid_t)-1;
+	address->text = strdup(text);
+	if (copy && address->text) {
+		result = parse_where(address, strsep(&rest, ","), why, why_size);
 	}
-	if (result == 0) {
-		address->text = strdup(text);
-		if (!address->text) {
-			result = -ENOMEM;
-		}
+	while (result == 0 && (option = strsep(&rest, ","))) {
+		result = parse_option(address, option, why, why_size);
 	}
+	free(copy);
 	if (result == -ENOMEM) {
 		snprintf(why, why_size, "out of memory");
 	}
@@ -144,11 +276,22 @@ int listen_address_parse(
 	return result;
 }
 
+bool listen_address_allows(const struct listen_address *address, uid_t uid)
+{
+	for (size_t i = 0; i < address->n_uids; i++) {
+		if (address->uids[i] == uid) {
+			return true;
+		}
+	}
+	return address->n_uids == 0;
+}
+
 void listen_address_finish(struct listen_address *address)
 {
 	free(address->path);
 	free(address->host);
 	free(address->text);
+	free(address->uids);
 	memset(address, 0, sizeof(*address));
 	address->fd = -1;
 }

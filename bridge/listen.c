@@ -78,6 +78,45 @@ static int clear_stale(const struct sockaddr_un *name, char *why, size_t why_siz
 	return 0;
 }
 
+/*
+ * Owner, group and mode, while nobody can connect yet. The file is held, so that it is the one that
+ * was asked about, whatever happens in its folder.
+ */
+static int set_owner(const struct listen_address *address, char *why, size_t why_size)
+{
+	mode_t mode = address->mode ? address->mode : address->group != (gid_t)-1 ? 0660 : 0600;
+	bool owned = address->owner != (uid_t)-1 || address->group != (gid_t)-1;
+	char self[32];
+	struct stat status;
+	int fd, result = 0;
+
+	if (!owned && mode == 0600) {
+		return 0;
+	}
+	fd = open(address->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &status) < 0) {
+		result = fail(why, why_size, errno, address->path, "choose another folder");
+	} else if (!S_ISSOCK(status.st_mode)) {
+		result = fail(why, why_size, EEXIST, address->path,
+			"somebody else changes this folder, choose another");
+	}
+	/* The mode first: a file that was given away is no longer ours to change. */
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	if (result == 0 && chmod(self, mode) < 0) {
+		result = fail(why, why_size, errno, address->path, "choose another folder");
+	}
+	if (result == 0 && owned &&
+		fchownat(fd, "", address->owner, address->group, AT_EMPTY_PATH) < 0) {
+		result = fail(why, why_size, errno, address->text,
+			"only a group that this process is in can be set without privileges: "
+			"choose such a group, or use uid=, or a systemd .socket unit");
+	}
+	if (fd >= 0) {
+		close(fd);
+	}
+	return result;
+}
+
 static int open_unix(
 	struct listener *listener, const struct listen_address *address, char *why, size_t why_size)
 {
@@ -109,10 +148,12 @@ static int open_unix(
 		listener->device = status.st_dev;
 		listener->inode = status.st_ino;
 	}
-	if (listen(listener->fd, BACKLOG) < 0) {
-		return fail(why, why_size, errno, address->path, "choose another path");
+	/* Before listen(), connect() is refused. */
+	result = set_owner(address, why, why_size);
+	if (result == 0 && listen(listener->fd, BACKLOG) < 0) {
+		result = fail(why, why_size, errno, address->path, "choose another path");
 	}
-	return 0;
+	return result;
 }
 
 static int open_inet(
@@ -201,7 +242,7 @@ static int adopt_fd(
 	return 0;
 }
 
-static char *make_uri(int fd)
+static char *make_uri(int fd, bool tls)
 {
 	union {
 		struct sockaddr any;
@@ -231,7 +272,8 @@ static char *make_uri(int fd)
 		    NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
 		return NULL;
 	}
-	return g_strdup_printf(strchr(host, ':') ? "spice://[%s]:%s" : "spice://%s:%s", host, port);
+	return g_strdup_printf(strchr(host, ':') ? "spice://[%s]%s%s" : "spice://%s%s%s", host,
+		tls ? "?tls-port=" : ":", port);
 }
 
 static gboolean on_connection(gint fd, GIOCondition condition, gpointer data);
@@ -318,7 +360,7 @@ struct listener *listener_create(const struct listen_address *address,
 		break;
 	}
 	if (result == 0) {
-		listener->uri = make_uri(listener->fd);
+		listener->uri = make_uri(listener->fd, address->tls);
 		if (!listener->uri) {
 			listener->uri = g_strdup(address->text);
 		}

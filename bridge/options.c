@@ -313,43 +313,6 @@ static int choose_source(struct options *options)
 	return 0;
 }
 
-static int check_addresses(const struct options *options)
-{
-	if (options->verb != VERB_SERVE) {
-		return 0;
-	}
-	if (options->n_addresses == 0) {
-		log_error("no address to listen on; add --listen unix:PATH or --listen "
-			  "tcp:127.0.0.1:5900");
-		return -EINVAL;
-	}
-	for (size_t i = 0; i < options->n_addresses; i++) {
-		const struct listen_address *address = &options->addresses[i];
-
-		if (address->kind == ADDRESS_FD && address->fd == options->fd) {
-			log_error("--listen: '%s': descriptor %d is the device of --fd; pass "
-				  "another one",
-				address->text, address->fd);
-			return -EINVAL;
-		}
-		for (size_t j = 0; j < i; j++) {
-			if (!strcmp(address->text, options->addresses[j].text) &&
-				!(address->kind == ADDRESS_TCP && address->port == 0)) {
-				log_error("--listen: '%s' is given twice; give it once",
-					address->text);
-				return -EINVAL;
-			}
-		}
-		if (!options->password && !options->no_auth && !listen_address_is_local(address)) {
-			log_error("--listen: '%s' is open to other machines; add --password-file "
-				  "FILE, listen on 127.0.0.1, or say --no-auth to let anyone in",
-				address->text);
-			return -EINVAL;
-		}
-	}
-	return 0;
-}
-
 static void print_usage(FILE *stream)
 {
 	fprintf(stream,
@@ -440,7 +403,7 @@ int options_parse(struct options *options, int argc, char **argv)
 		result = choose_source(options);
 	}
 	if (result == 0) {
-		result = check_addresses(options);
+		result = access_check(options);
 	}
 
 out:
@@ -462,6 +425,7 @@ void options_finish(struct options *options)
 		explicit_bzero(options->password, strlen(options->password));
 	}
 	free(options->password);
+	access_finish(&options->access);
 	free(options->mdev);
 	free(options->group);
 	free(options->cdev);

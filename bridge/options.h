@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "bridge/access.h"
 #include "bridge/listen.h"
 #include "bridge/log.h"
 #include "render/renderer.h"
@@ -44,8 +45,9 @@ struct options {
 	char *render_node;
 	unsigned max_fps;
 	enum spice_compression compression;
-	char *password; /* read from --password-file, wiped when finished */
+	char *password; /* read from a file or credential, wiped when finished */
 	bool no_auth;
+	struct access_options access;
 	char *trace; /* file for a line per captured frame, or NULL */
 };
 

@@ -7,9 +7,12 @@ const char *const renderer_words[] = {"auto", "gl", "cpu", NULL};
 const char *const compression_words[] = {
 	"auto", "off", "lz4", "quic", "glz", "auto-lz", "auto-glz", NULL};
 const char *const log_level_words[] = {"error", "warning", "info", "debug", NULL};
+const char *const tls_channel_words[] = {"all", "main", "display", "inputs", "cursor", "playback",
+	"record", "smartcard", "usbredir", "webdav", "port", NULL};
 static const char *const simulate_words[] = {"1280x720", "1920x1080", "scene=desktop", "scene=idle",
 	"scene=scroll", "scene=video", "scene=noise", "scene=box", NULL};
-static const char *const address_words[] = {"unix:", "tcp:127.0.0.1:", "tcp:[::1]:", "fd:", NULL};
+static const char *const address_words[] = {
+	"unix:", "tcp:127.0.0.1:", "tcp:[::1]:", "tls:", "fd:", NULL};
 
 const struct option_spec option_specs[] = {
 	{
@@ -85,30 +88,51 @@ const struct option_spec option_specs[] = {
 		.repeatable = true,
 		.completion = COMPLETE_WORDS,
 		.words = address_words,
-		.help = "unix:PATH, tcp:HOST:PORT or fd:N; may be repeated",
+		.help = "unix:PATH, tcp:HOST:PORT, tls:HOST:PORT or fd:N; repeatable",
 		.man = "Where viewers connect; see *ADDRESSES*. May be given several times.",
 		.set = set_listen,
 	},
 	{
-		.name = "password-file",
+		.name = "name",
 		.verbs = FOR_SERVE,
 		.section = SECTION_ADDRESS,
-		.argument = "FILE",
-		.completion = COMPLETE_FILES,
-		.help = "viewers must know the first line of this file",
-		.man = "Viewers are asked for a password, which is the first line of _FILE_, 1 to "
-		       "60 bytes. The file must not be open to other users.",
-		.set = set_password_file,
+		.argument = "TEXT",
+		.help = "the virtual machine's name, for the viewer's title",
+		.man = "The virtual machine's name, which viewers show in their title. By default "
+		       "what is known of the source.",
+		.set = set_name,
 	},
 	{
-		.name = "no-auth",
+		.name = "uuid",
 		.verbs = FOR_SERVE,
 		.section = SECTION_ADDRESS,
-		.help = "let anyone in who reaches an address beyond this machine",
-		.man = "Without it, an address that other machines reach is refused when there is "
-		       "no *--password-file*. Nothing is encrypted: "
-		       "use it only in a network that you trust, or through a tunnel.",
-		.set = set_no_auth,
+		.argument = "UUID",
+		.help = "the virtual machine's UUID, told to viewers",
+		.man = "The virtual machine's UUID, which viewers are told.",
+		.set = set_uuid,
+	},
+	{
+		.name = "max-viewers",
+		.verbs = FOR_SERVE,
+		.section = SECTION_ADDRESS,
+		.argument = "N",
+		.help = "so many viewers at once (1)",
+		.man = "So many may look at once, 1 to 8, besides those at view-only addresses. The "
+		       "default is 1. A new viewer takes over from the one that came first when all "
+		       "places are taken. All of them may type and point; each costs the "
+		       "compression of its pictures once more. The first is served by the channels "
+		       "besides picture and input.",
+		.set = set_max_viewers,
+	},
+	{
+		.name = "max-view-only",
+		.verbs = FOR_SERVE,
+		.section = SECTION_ADDRESS,
+		.argument = "N",
+		.help = "so many viewers at once at view-only addresses (3)",
+		.man = "So many may look at once at addresses with *view-only*, 1 to 8. The default "
+		       "is 3.",
+		.set = set_max_view_only,
 	},
 	{
 		.name = "compression",
@@ -122,6 +146,126 @@ const struct option_spec option_specs[] = {
 		       "on TCP), *off*, *lz4*, *quic*, *glz*, *auto-lz* or *auto-glz* (quic or "
 		       "an LZ variant, whichever suits the picture).",
 		.set = set_compression,
+	},
+	{
+		.name = "password-file",
+		.verbs = FOR_SERVE,
+		.section = SECTION_ACCESS,
+		.argument = "FILE",
+		.completion = COMPLETE_FILES,
+		.help = "viewers must know the first line of this file",
+		.man = "Viewers are asked for a password, which is the first line of _FILE_, 1 to "
+		       "60 bytes. The file must not be open to other users.",
+		.set = set_password_file,
+	},
+	{
+		.name = "password-credential",
+		.verbs = FOR_SERVE,
+		.section = SECTION_ACCESS,
+		.argument = "NAME",
+		.help = "the same, from a systemd credential",
+		.man = "As *--password-file*, with the credential _NAME_ that systemd hands over "
+		       "(*LoadCredential=*). One that is called _vgpu-bridge.password_ is taken "
+		       "without asking, and so is _vgpu-bridge.view-password_ for view-only "
+		       "addresses.",
+		.set = set_password_credential,
+	},
+	{
+		.name = "view-password-file",
+		.verbs = FOR_SERVE,
+		.section = SECTION_ACCESS,
+		.argument = "FILE",
+		.completion = COMPLETE_FILES,
+		.help = "another password for view-only addresses",
+		.man = "As *--password-file*, for viewers at addresses with *view-only*. By default "
+		       "they are asked for the same password as the others.",
+		.set = set_view_password_file,
+	},
+	{
+		.name = "password-expires",
+		.verbs = FOR_SERVE,
+		.section = SECTION_ACCESS,
+		.argument = "SECONDS|TIME",
+		.help = "after this no password lets anybody in",
+		.man = "After so many seconds, or from a _TIME_ on such as 2026-01-31T18:00 (local) "
+		       "or 2026-01-31T17:00:00Z, no password lets anybody in any more. Who is in "
+		       "stays in.",
+		.set = set_password_expires,
+	},
+	{
+		.name = "sasl",
+		.verbs = FOR_SERVE,
+		.section = SECTION_ACCESS,
+		.help = "ask viewers by SASL instead of a password",
+		.man = "Viewers prove who they are by SASL, as _/etc/sasl2/vgpu-bridge.conf_ says "
+		       "(in another folder with *SASL_CONF_PATH*). Ways that send the password as "
+		       "it is are only taken in TLS or on unix sockets.",
+		.set = set_sasl,
+	},
+	{
+		.name = "no-auth",
+		.verbs = FOR_SERVE,
+		.section = SECTION_ACCESS,
+		.help = "let anyone in who reaches an address beyond this machine",
+		.man = "Without it, an address that other machines reach is refused when there is "
+		       "neither a password nor *--sasl*. Use it only in a network that you trust, or "
+		       "through a tunnel.",
+		.set = set_no_auth,
+	},
+	{
+		.name = "tls-cert",
+		.verbs = FOR_SERVE,
+		.section = SECTION_ACCESS,
+		.argument = "FILE",
+		.completion = COMPLETE_FILES,
+		.help = "the certificate for tls: addresses (PEM)",
+		.man = "The PEM file of the certificate for *tls:* addresses, followed by those that "
+		       "lead to its authority. Read once, at the start.",
+		.set = set_tls_cert,
+	},
+	{
+		.name = "tls-key",
+		.verbs = FOR_SERVE,
+		.section = SECTION_ACCESS,
+		.argument = "FILE",
+		.completion = COMPLETE_FILES,
+		.help = "its private key (PEM, not encrypted)",
+		.man = "The PEM file of the certificate's private key, which must not be encrypted.",
+		.set = set_tls_key,
+	},
+	{
+		.name = "tls-ca",
+		.verbs = FOR_SERVE,
+		.section = SECTION_ACCESS,
+		.argument = "FILE",
+		.completion = COMPLETE_FILES,
+		.help = "the authority's certificate (PEM)",
+		.man = "The PEM file of the authority's certificate, which *viewer-file* hands to "
+		       "viewers. By default the certificate is its own authority.",
+		.set = set_tls_ca,
+	},
+	{
+		.name = "tls-ciphers",
+		.verbs = FOR_SERVE,
+		.section = SECTION_ACCESS,
+		.argument = "LIST",
+		.help = "OpenSSL's list of ciphers",
+		.man = "Which ciphers may be used up to TLS 1.2, in the words of *openssl-ciphers*(1).",
+		.set = set_tls_ciphers,
+	},
+	{
+		.name = "tls-channels",
+		.verbs = FOR_SERVE,
+		.section = SECTION_ACCESS,
+		.argument = "NAME,...",
+		.completion = COMPLETE_WORDS,
+		.words = tls_channel_words,
+		.help = "channels that nobody gets without TLS",
+		.man = "Channels that no viewer gets without TLS, at whatever address: *all*, or "
+		       "names with commas of main, display, inputs, cursor, playback, record, "
+		       "smartcard, usbredir, webdav and port. A viewer that uses a plain address "
+		       "and a *tls:* one takes these through TLS.",
+		.set = set_tls_channels,
 	},
 	{
 		.name = "renderer",

@@ -76,7 +76,20 @@ DECLARE_SETTER(fd);
 DECLARE_SETTER(simulate);
 DECLARE_SETTER(listen);
 DECLARE_SETTER(password_file);
+DECLARE_SETTER(view_password_file);
+DECLARE_SETTER(password_credential);
+DECLARE_SETTER(password_expires);
 DECLARE_SETTER(no_auth);
+DECLARE_SETTER(sasl);
+DECLARE_SETTER(max_viewers);
+DECLARE_SETTER(max_view_only);
+DECLARE_SETTER(tls_cert);
+DECLARE_SETTER(tls_key);
+DECLARE_SETTER(tls_ca);
+DECLARE_SETTER(tls_ciphers);
+DECLARE_SETTER(tls_channels);
+DECLARE_SETTER(name);
+DECLARE_SETTER(uuid);
 DECLARE_SETTER(renderer);
 DECLARE_SETTER(render_node);
 DECLARE_SETTER(max_fps);
@@ -87,6 +100,7 @@ DECLARE_SETTER(trace);
 
 extern const char *const renderer_words[]; /* in the order of enum renderer_kind */
 extern const char *const compression_words[]; /* of enum spice_compression */
+extern const char *const tls_channel_words[];
 extern const char *const log_level_words[]; /* of enum log_level */
 
 #endif

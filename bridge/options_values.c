@@ -15,8 +15,6 @@
 #include "bridge/options_values.h"
 #include "vfio/sim.h"
 
-#define PASSWORD_MAX 60 /* bytes: SPICE_MAX_PASSWORD_LENGTH of spice/protocol.h */
-
 int refuse(char *why, size_t why_size, const char *format, ...)
 {
 	va_list arguments;
@@ -157,89 +155,6 @@ int set_listen(struct options *options, const char *value, char *why, size_t why
 	}
 	list[options->n_addresses++] = address;
 	options->addresses = list;
-	return 0;
-}
-
-/* The first line of the file, without its end; the buffer is wiped by the caller. */
-static int read_password(
-	int fd, const char *path, char *buffer, size_t size, char *why, size_t why_size)
-{
-	size_t used = 0, length;
-	ssize_t n;
-
-	while (used < size) {
-		n = read(fd, buffer + used, size - used);
-		if (n < 0 && errno == EINTR) {
-			continue;
-		}
-		if (n < 0) {
-			return refuse(
-				why, why_size, "'%s': %s; give a text file", path, strerror(errno));
-		}
-		if (n == 0) {
-			break;
-		}
-		used += (size_t)n;
-		if (memchr(buffer, '\n', used)) {
-			break;
-		}
-	}
-	for (length = 0; length < used && buffer[length] != '\n'; length++) {
-		if (buffer[length] == '\0') {
-			return refuse(why, why_size,
-				"'%s': the first line holds a zero byte; write plain text", path);
-		}
-	}
-	if (length > 0 && buffer[length - 1] == '\r') {
-		length--;
-	}
-	if (length == 0) {
-		return refuse(why, why_size,
-			"'%s': the first line is empty; write the password there", path);
-	}
-	if (length > PASSWORD_MAX) {
-		return refuse(why, why_size,
-			"'%s': the first line is longer than %d bytes; SPICE takes no more", path,
-			PASSWORD_MAX);
-	}
-	buffer[length] = '\0';
-	return 0;
-}
-
-int set_password_file(struct options *options, const char *value, char *why, size_t why_size)
-{
-	char buffer[PASSWORD_MAX + 4]; /* one byte too many, and CR LF, can be seen */
-	struct stat status;
-	int result, fd = open(value, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-
-	if (fd < 0) {
-		return refuse(why, why_size, "'%s': %s; give a file that you may read", value,
-			strerror(errno));
-	}
-	if (fstat(fd, &status) < 0 || S_ISDIR(status.st_mode)) {
-		result = refuse(why, why_size, "'%s': not a file", value);
-	} else if (S_ISREG(status.st_mode) && (status.st_mode & (S_IROTH | S_IWOTH))) {
-		result = refuse(why, why_size,
-			"'%s': mode %04o lets every user at it; run chmod 600 on it", value,
-			status.st_mode & 07777);
-	} else {
-		result = read_password(fd, value, buffer, sizeof(buffer), why, why_size);
-	}
-	close(fd);
-	if (result == 0) {
-		result = keep(&options->password, buffer, why, why_size);
-	}
-	explicit_bzero(buffer, sizeof(buffer));
-	return result;
-}
-
-int set_no_auth(struct options *options, const char *value, char *why, size_t why_size)
-{
-	/* The command line gives no value, a config file says true or false. */
-	if (*value && strcmp(value, "true") && strcmp(value, "false")) {
-		return refuse(why, why_size, "'%s' is not one of true, false", value);
-	}
-	options->no_auth = strcmp(value, "false") != 0;
 	return 0;
 }
 

@@ -130,6 +130,31 @@ static int open_source(struct server *server, char *why, size_t why_size)
 	return EXIT_OK;
 }
 
+static struct viewers *make_viewers(struct server *server, char *why, size_t why_size)
+{
+	const struct options *options = server->options;
+	const struct access_options *access = &options->access;
+	struct viewers_options viewers = {
+		.seats = access->max_viewers ? access->max_viewers : ACCESS_MAX_VIEWERS,
+		.events = &viewers_events,
+		.events_data = server,
+	};
+	struct spice_tls tls;
+
+	for (size_t i = 0; i < options->n_addresses; i++) {
+		if (options->addresses[i].view_only) {
+			viewers.view_only_seats = access->max_view_only ? access->max_view_only
+									: ACCESS_MAX_VIEW_ONLY;
+		}
+	}
+	viewers.sink.name = access->name ? access->name : vgpu_info(server->vgpu)->name;
+	viewers.sink.uuid = access->has_uuid ? access->uuid : NULL;
+	viewers.view_only_sink = viewers.sink;
+	access_fill_sink(options, false, &tls, &viewers.sink);
+	access_fill_sink(options, true, &tls, &viewers.view_only_sink);
+	return viewers_create(&viewers, why, why_size);
+}
+
 static int start_display(struct server *server, char *why, size_t why_size)
 {
 	const struct options *options = server->options;
@@ -140,20 +165,11 @@ static int start_display(struct server *server, char *why, size_t why_size)
 		.max_fps = options->max_fps,
 		.trace = options->trace,
 	};
-	struct viewers_options viewers_options = {
-		.seats = 1,
-		.sink = {.name = vgpu_info(server->vgpu)->name,
-			.password = options->password,
-			.compression = options->compression},
-		.events = &viewers_events,
-		.events_data = server,
-	};
-
 	server->capture = capture_create(&capture_options, why, why_size);
 	if (!server->capture) {
 		return EXIT_FAILED;
 	}
-	server->viewers = viewers_create(&viewers_options, why, why_size);
+	server->viewers = make_viewers(server, why, why_size);
 	if (!server->viewers) {
 		return EXIT_FAILED;
 	}
@@ -182,7 +198,8 @@ static int start_listening(struct server *server, char *why, size_t why_size)
 		}
 	}
 	for (size_t i = 0; i < count; i++) {
-		printf("listening on %s\n", listener_uri(server->listeners[i]));
+		printf("listening on %s%s\n", listener_uri(server->listeners[i]),
+			server->options->addresses[i].view_only ? " (view only)" : "");
 	}
 	fflush(stdout);
 	return EXIT_OK;

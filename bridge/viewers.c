@@ -328,12 +328,25 @@ void viewers_accept(struct viewers *viewers, const struct listen_address *addres
 
 	viewers->counters.accepted++;
 	peer_of(fd, &peer);
+	if (!listen_address_allows(address, peer.uid)) {
+		viewers->counters.uid_refused++;
+		if (!viewers->refused_uid) {
+			log_warning(
+				"%s: user %d was refused, and who follows will be without a word",
+				address->text, (int)peer.uid);
+		}
+		viewers->refused_uid = true;
+		close(fd);
+		return;
+	}
 	make_room(viewers, &peer);
 	login = g_new0(struct login, 1);
 	login->viewers = viewers;
 	login->peer = peer;
 	login->since = g_get_monotonic_time();
 	login->fd = fd;
+	login->tls = address->tls;
+	login->view_only = address->view_only;
 	TAILQ_INSERT_TAIL(&viewers->logins, login, link);
 	viewers->counters.waiting++;
 	arm_deadline(viewers);
@@ -520,7 +533,7 @@ struct viewers *viewers_create(const struct viewers_options *options, char *why,
 {
 	struct viewers *viewers = g_new0(struct viewers, 1);
 	unsigned count = options->seats + options->view_only_seats;
-	struct spice_sink_options sink = options->sink;
+	struct spice_sink_options sink;
 	int error;
 
 	viewers->events = options->events;
@@ -532,6 +545,7 @@ struct viewers *viewers_create(const struct viewers_options *options, char *why,
 		seat->viewers = viewers;
 		seat->index = i;
 		seat->view_only = i >= options->seats;
+		sink = seat->view_only ? options->view_only_sink : options->sink;
 		sink.events = &seat_events;
 		sink.events_data = seat;
 		seat->sink = spice_sink_create(&sink, why, why_size);

@@ -42,9 +42,10 @@ struct viewers_events {
 };
 
 struct viewers_options {
-	unsigned seats; /* that take input, 0 to VIEWERS_MAX */
+	unsigned seats; /* that take input, 1 to VIEWERS_MAX */
 	unsigned view_only_seats; /* 0 to VIEWERS_MAX */
-	struct spice_sink_options sink; /* of each; its events are set here */
+	/* Of each; events are set here. */
+	struct spice_sink_options sink, view_only_sink;
 	const struct viewers_events *events;
 	void *events_data;
 };
@@ -74,7 +75,7 @@ int viewers_attach(struct viewers *viewers, struct capture *capture);
 /* A connection that came in at this address. Takes ownership of fd. */
 void viewers_accept(struct viewers *viewers, const struct listen_address *address, int fd);
 
-/* Seats that take input come first; seat 0 is one of them where there are any. */
+/* Seats that take input come first: seat 0 always does. */
 unsigned viewers_seats(const struct viewers *viewers);
 struct spice_sink *viewers_sink(const struct viewers *viewers, unsigned seat);
 bool viewers_view_only(const struct viewers *viewers, unsigned seat);

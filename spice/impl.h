@@ -212,6 +212,20 @@ bool pointer_pending(struct spice_sink *sink);
 int pointer_get_command(struct spice_sink *sink, struct QXLCommandExt *ext); /* [worker] */
 void pointer_release(struct spice_sink *sink, void *command); /* [worker, main] */
 
+/* access.c: who may look: password, SASL, TLS. [main] */
+
+/* Where the library may open a port of its own; taken away again right after it has. */
+struct access_place {
+	char folder[128]; /* "": none */
+	char path[160];
+};
+
+/* Before spice_server_init(). 0, or -errno and one line in why. */
+int access_configure(struct spice_sink *sink, const struct spice_sink_options *options,
+	struct access_place *place, char *why, size_t why_size);
+/* After it, however that ended. */
+void access_leave_place(struct access_place *place);
+
 /* agent.c: as if a guest agent were there, for the viewer's resize requests. [main] */
 
 struct agent;

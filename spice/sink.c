@@ -7,7 +7,6 @@
 
 #include "spice/impl.h"
 
-#define PASSWORD_MAX 60 /* the protocol's */
 #define SWEEP_SOON_MS 5 /* the event comes a little before the close */
 #define SWEEP_MS 1000
 #define POLL_MAX_MS 5
@@ -136,31 +135,19 @@ static int configure(struct spice_sink *sink, const struct spice_sink_options *o
 	size_t why_size)
 {
 	SpiceServer *server = sink->server;
-	size_t length;
-	int ret;
+	struct access_place place;
+	int ret = access_configure(sink, options, &place, why, why_size);
 
-	if (options->password) {
-		length = strlen(options->password);
-		if (!length || length > PASSWORD_MAX) {
-			snprintf(why, why_size,
-				"the password has %zu bytes: SPICE allows 1 to %d, choose another",
-				length, PASSWORD_MAX);
-			return -EINVAL;
-		}
-		ret = spice_server_set_ticket(server, options->password, 0, 0, 0);
-	} else {
-		ret = spice_server_set_noauth(server);
-	}
 	if (ret < 0) {
-		snprintf(why, why_size, "libspice-server refused the way to authenticate");
-		return -EINVAL;
+		goto out;
 	}
-	spice_server_set_name(server, options->name ? options->name : "vgpu-bridge");
+	spice_sink_set_name(sink, options->name, options->uuid);
 	if (spice_server_set_image_compression(server, library_compression(options->compression)) <
 		0) {
 		snprintf(why, why_size, "libspice-server lacks compression %d: choose another",
 			options->compression);
-		return -ENOTSUP;
+		ret = -ENOTSUP;
+		goto out;
 	}
 	/* Both would make pictures lossy or slow on links that it judges narrow. */
 	spice_server_set_jpeg_compression(server, SPICE_WAN_COMPRESSION_NEVER);
@@ -176,10 +163,14 @@ static int configure(struct spice_sink *sink, const struct spice_sink_options *o
 	spice_server_set_playback_compression(server, FALSE);
 
 	if (spice_server_init(server, &sink->core) != 0) {
-		snprintf(why, why_size, "libspice-server could not be started");
-		return -EIO;
+		snprintf(why, why_size, "libspice-server could not be started%s",
+			options->tls ? ", most likely for the files of TLS" : "");
+		ret = -EIO;
 	}
-	return 0;
+
+out:
+	access_leave_place(&place);
+	return ret;
 }
 
 static int add_display(struct spice_sink *sink, char *why, size_t why_size)
@@ -238,7 +229,7 @@ struct spice_sink *spice_sink_create(
 		ret = mode_init(sink, why, why_size);
 	}
 	if (!ret) {
-		sink->agent = agent_create(sink);
+		sink->agent = options->view_only ? NULL : agent_create(sink);
 		spice_server_vm_start(sink->server);
 	}
 	loop_leave(sink, before);

@@ -68,9 +68,25 @@ enum spice_pointer {
 	SPICE_POINTER_ABSOLUTE, /* client mouse mode */
 };
 
+/* PEM files, which are read at once and not again. */
+struct spice_tls {
+	const char *certificate; /* the server's, and those that lead to the authority's */
+	const char *key; /* not encrypted */
+	const char *authorities; /* NULL: the file of the certificate */
+	const char *ciphers; /* OpenSSL's list; NULL: the library's */
+	/* Names with commas, or "all": channels that no viewer gets without TLS. NULL: none. */
+	const char *channels;
+};
+
 struct spice_sink_options {
 	const char *name; /* shown in the viewer's title */
+	const uint8_t *uuid; /* of the virtual machine, 16 bytes, or NULL */
 	const char *password; /* NULL: no ticket asked */
+	unsigned password_seconds; /* then nobody comes in any more; 0: for ever */
+	bool password_expired; /* nobody comes in from the start */
+	bool sasl; /* instead of a password, as /etc/sasl2/vgpu-bridge.conf says */
+	const struct spice_tls *tls; /* NULL: none */
+	bool view_only; /* no input from its viewers, no resize, no agent */
 	enum spice_compression compression;
 	const struct spice_sink_events *events;
 	void *events_data;
@@ -93,7 +109,7 @@ struct spice_sink_counters {
 	atomic_uint_fast64_t held_socket;
 };
 
-/* NULL with errno and one line in why. [main] */
+/* NULL with errno and one line in why. Keeps no string of the options. [main] */
 struct spice_sink *spice_sink_create(
 	const struct spice_sink_options *options, char *why, size_t why_size);
 /*
@@ -110,6 +126,9 @@ void spice_sink_destroy(struct spice_sink *sink);
 int spice_sink_add_client(struct spice_sink *sink, int fd, bool tls, void *connection);
 /* Ends a connection of which nothing was told yet; neither linked nor ended comes. [main] */
 void spice_sink_drop(struct spice_sink *sink, const void *connection);
+
+/* What viewers that come from now on are told; NULL: nothing is known. [main] */
+void spice_sink_set_name(struct spice_sink *sink, const char *name, const uint8_t *uuid);
 
 struct spice_sink_counters *spice_sink_counters(struct spice_sink *sink); /* [any] */
 

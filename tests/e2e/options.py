@@ -18,6 +18,7 @@ USAGE, SOURCE, RENDER, LISTEN = 2, 3, 4, 5
 UUID = "00000000-dead-4bad-8bad-000000000000"
 SERVE = ["serve", "--simulate", "--listen", "unix:{dir}/sock"]
 QUIET = ["--log-level", "error"]
+TLS = ["--tls-cert", "{dir}/cert.pem", "--tls-key", "{dir}/key.pem"]
 
 # Arguments; exit status; what the line must hold.
 CASES = [
@@ -77,6 +78,36 @@ CASES = [
     (SERVE + ["--password-file", "{dir}/world"], USAGE, ["--password-file", "'{dir}/world'"]),
     (SERVE + ["--password-file", "{dir}/empty"], USAGE, ["--password-file", "'{dir}/empty'"]),
     (SERVE + ["--password-file", "{dir}/long"], USAGE, ["--password-file", "'{dir}/long'"]),
+    # who may look
+    (["serve", "--simulate", "--listen", "unix:{dir}/s,mode=8"], USAGE, ["--listen", "'8'"]),
+    (["serve", "--simulate", "--listen", "unix:{dir}/s,mode=066"], USAGE, ["--listen", "'066'"]),
+    (["serve", "--simulate", "--listen", "unix:{dir}/s,owner=nemo"], USAGE, ["--listen", "'nemo'"]),
+    (["serve", "--simulate", "--listen", "unix:{dir}/s,group=nemo"], USAGE, ["--listen", "'nemo'"]),
+    (["serve", "--simulate", "--listen", "unix:{dir}/s,uid=0|nemo"], USAGE, ["--listen", "'nemo'"]),
+    (["serve", "--simulate", "--listen", "unix:{dir}/s,b"], USAGE, ["--listen", "'b'", "owner="]),
+    (["serve", "--simulate", "--listen", "tcp:127.0.0.1:0,mode=0600"], USAGE, ["'mode=0600'"]),
+    (["serve", "--simulate", "--listen", "tls:127.0.0.1"], USAGE, ["--listen", "tls:HOST:PORT"]),
+    (["serve", "--simulate", "--listen", "tls:127.0.0.1:0"], USAGE, ["tls:127", "--tls-cert"]),
+    (["serve", "--simulate", "--listen", "tls:0.0.0.0:0"] + TLS, USAGE, ["--no-auth"]),
+    (SERVE + TLS, USAGE, ["{dir}/cert.pem", "tls:HOST:PORT"]),
+    (SERVE + ["--tls-cert", "{dir}/cert.pem"], USAGE, ["--tls-cert", "--tls-key"]),
+    (SERVE + ["--tls-key", "{dir}/key.pem"], USAGE, ["--tls-key", "--tls-cert"]),
+    (SERVE + ["--tls-ca", "{dir}/cert.pem"], USAGE, ["--tls-ca", "--tls-cert"]),
+    (SERVE + ["--tls-ciphers", "HIGH"], USAGE, ["--tls-ciphers", "--tls-cert"]),
+    (SERVE + ["--tls-channels", "inputs,sound"], USAGE, ["--tls-channels", "'sound'"]),
+    (SERVE + ["--tls-channels="], USAGE, ["--tls-channels", "''"]),
+    (SERVE + ["--listen", "tls:127.0.0.1:0"] + TLS, USAGE, ["{dir}/cert.pem"]),
+    (SERVE + ["--max-viewers", "0"], USAGE, ["--max-viewers", "'0'"]),
+    (SERVE + ["--max-view-only", "9"], USAGE, ["--max-view-only", "'9'"]),
+    (SERVE + ["--name", ""], USAGE, ["--name", "''"]),
+    (SERVE + ["--uuid", "83b8f4f2"], USAGE, ["--uuid", "'83b8f4f2'"]),
+    (SERVE + ["--view-password-file", "{dir}/none"], USAGE, ["--view-pass", "'{dir}/none'"]),
+    (SERVE + ["--password-credential", "a/b"], USAGE, ["--password-credential", "'a/b'"]),
+    (SERVE + ["--password-credential", "pw"], USAGE, ["'pw'", "LoadCredential"]),
+    (SERVE + ["--password-expires", "tomorrow"], USAGE, ["--password-expires", "'tomorrow'"]),
+    (SERVE + ["--password-expires", "60"], USAGE, ["--password-expires", "--password-file"]),
+    (SERVE + ["--sasl", "--no-auth"], USAGE, ["--sasl", "--no-auth"]),
+    (SERVE + ["--sasl", "--password-file", "{dir}/good"], USAGE, ["--sasl"]),
     (SERVE + ["--compression", "zip"], USAGE, ["--compression", "'zip'"]),
     # picture
     (SERVE + ["--renderer", "vulkan"], USAGE, ["--renderer", "'vulkan'"]),
@@ -105,6 +136,7 @@ CASES = [
 def make_files(directory):
     files = {
         "file": ("", 0o600),
+        "good": ("secret\n", 0o600),
         "world": ("secret\n", 0o644),
         "empty": ("\nsecret\n", 0o600),
         "long": ("x" * 61 + "\n", 0o600),
