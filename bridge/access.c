@@ -294,6 +294,13 @@ static int check_address(const struct options *options, const struct listen_addr
 			return -EINVAL;
 		}
 	}
+	/* libspice-server tells SASL an address that this does not take. Seen with 0.15.1. */
+	if (access->sasl && listen_address_is_unix(address)) {
+		log_error("--listen: '%s' is a unix socket, and libspice-server's SASL works on "
+			  "tcp: and tls: only; leave one of the two out",
+			address->text);
+		return -EINVAL;
+	}
 	if (address->tls && !access->tls.certificate) {
 		log_error("--listen: '%s' needs a certificate; add --tls-cert FILE and --tls-key "
 			  "FILE",

@@ -353,3 +353,14 @@ bool listen_address_is_local(const struct listen_address *address)
 	}
 	return false;
 }
+
+bool listen_address_is_unix(const struct listen_address *address)
+{
+	int domain = AF_UNSPEC;
+	socklen_t size = sizeof(domain);
+
+	if (address->kind == ADDRESS_FD) {
+		getsockopt(address->fd, SOL_SOCKET, SO_DOMAIN, &domain, &size);
+	}
+	return address->kind == ADDRESS_UNIX || domain == AF_UNIX;
+}

@@ -49,6 +49,9 @@ bool listen_address_allows(const struct listen_address *address, uid_t uid);
 /* True where only this machine (or whoever may open the path) can connect. */
 bool listen_address_is_local(const struct listen_address *address);
 
+/* True for unix sockets. */
+bool listen_address_is_unix(const struct listen_address *address);
+
 /*
  * Binds and listens; accepted() is called on the main loop with each connection (cloexec, nonblocking,
  * TCP_NODELAY), whose fd it owns. NULL with errno and one line in why. Running out of fds pauses

@@ -12,11 +12,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Libraries complain of each bad connection, and anybody can make those. */
+#define LIBRARY_WINDOW_S 10
+#define LIBRARY_LINES 20
+
 #define LINE_SIZE 2048 /* bytes: longer messages are cut */
 
 static struct {
 	atomic_int level;
 	bool journal; /* set once, by log_init(), before there are threads */
+	atomic_llong window; /* seconds: when the libraries' count began */
+	atomic_uint lines; /* of libraries, since then */
 } logger = {.level = LOG_LEVEL_INFO};
 
 void log_set_level(enum log_level level)
@@ -80,6 +86,26 @@ static const char *field(const GLogField *fields, gsize n_fields, const char *ke
 	return NULL;
 }
 
+/* Errors are always told: they come before an abort. */
+static bool library_may_speak(enum log_level level)
+{
+	long long now = g_get_monotonic_time() / G_USEC_PER_SEC;
+	unsigned lines;
+
+	if (level == LOG_LEVEL_ERROR) {
+		return true;
+	}
+	if (now - atomic_load(&logger.window) >= LIBRARY_WINDOW_S) {
+		atomic_store(&logger.window, now);
+		lines = atomic_exchange(&logger.lines, 0);
+		if (lines > LIBRARY_LINES) {
+			log_write(LOG_LEVEL_WARNING, "%u lines of libraries were left out",
+				lines - LIBRARY_LINES);
+		}
+	}
+	return atomic_fetch_add(&logger.lines, 1) < LIBRARY_LINES;
+}
+
 static GLogWriterOutput write_glib(
 	GLogLevelFlags flags, const GLogField *fields, gsize n_fields, gpointer data)
 {
@@ -93,6 +119,10 @@ static GLogWriterOutput write_glib(
 		level = LOG_LEVEL_WARNING;
 	} else if (flags & G_LOG_LEVEL_MESSAGE) {
 		level = LOG_LEVEL_INFO;
+	}
+	if ((int)level <= atomic_load_explicit(&logger.level, memory_order_relaxed) &&
+		level != LOG_LEVEL_DEBUG && !library_may_speak(level)) {
+		return G_LOG_WRITER_HANDLED;
 	}
 	log_write(level, "%s: %s", domain ? domain : "GLib", message ? message : "(no text)");
 	return G_LOG_WRITER_HANDLED;

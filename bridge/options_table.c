@@ -199,7 +199,7 @@ const struct option_spec option_specs[] = {
 		.help = "ask viewers by SASL instead of a password",
 		.man = "Viewers prove who they are by SASL, as _/etc/sasl2/vgpu-bridge.conf_ says "
 		       "(in another folder with *SASL_CONF_PATH*). Ways that send the password as "
-		       "it is are only taken in TLS or on unix sockets.",
+		       "it is are only taken in TLS. Not for unix sockets: libspice-server can't.",
 		.set = set_sasl,
 	},
 	{

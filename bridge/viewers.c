@@ -53,6 +53,7 @@ struct login {
 	guint again_ms;
 	struct seat *seat; /* NULL: not yet known */
 	bool begins; /* a new viewer */
+	bool takes_over; /* from another, if it is let in */
 };
 
 struct viewers {
@@ -253,7 +254,7 @@ static int choose_seat(struct login *login, const uint8_t *bytes, size_t count)
 		login->seat = seat_for_new(viewers, login->view_only);
 		login->begins = true;
 		login->seat->begun++;
-		viewers->counters.took_over += login->seat->count > 0;
+		login->takes_over = login->seat->count > 0;
 	}
 	return 0;
 }
@@ -363,6 +364,7 @@ static void on_linked(void *data, void *connection, int channel, uint32_t id)
 
 	viewers->counters.linked++;
 	if (channel == SPICE_CHANNEL_MAIN) {
+		viewers->counters.took_over += login->takes_over;
 		seat->id = id;
 		seat->peer = login->peer;
 		seat->since = g_get_monotonic_time();

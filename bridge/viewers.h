@@ -60,7 +60,7 @@ struct viewers_counters {
 	atomic_uint_fast64_t not_taken; /* the library or the limit of sockets said no */
 	atomic_uint_fast64_t by_peer; /* went by who connects, for what they say can't be read */
 	atomic_uint_fast64_t strays; /* named a viewer who is not here */
-	atomic_uint_fast64_t took_over; /* began while all seats were taken */
+	atomic_uint_fast64_t took_over; /* viewers who took the seat of another */
 	atomic_uint_fast64_t waiting; /* now, for proof of who they are */
 };
 

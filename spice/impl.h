@@ -308,6 +308,7 @@ struct spice_sink {
 	QXLInterface qxl_interface;
 	QXLInstance qxl;
 	bool qxl_added;
+	bool view_only;
 	struct agent *agent; /* NULL: the guest's is there */
 	struct ports ports; /* [main] */
 	LIST_HEAD(, SpiceWatch) watches; /* [main] */

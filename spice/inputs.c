@@ -211,7 +211,7 @@ void spice_sink_set_pointer(struct spice_sink *sink, enum spice_pointer pointer)
 {
 	struct inputs *in = &sink->inputs;
 
-	if (pointer == in->pointer) {
+	if (pointer == in->pointer || sink->view_only) {
 		return;
 	}
 	if (pointer == SPICE_POINTER_NONE && sink->events->input_end) {

@@ -201,6 +201,7 @@ struct spice_sink *spice_sink_create(
 	sink->events = options->events;
 	sink->events_data = options->events_data;
 	sink->adding = -1;
+	sink->view_only = options->view_only;
 	sockets_init(&sink->sockets);
 	display_init(sink);
 	pointer_init(sink);

@@ -106,6 +106,7 @@ CASES = [
     (SERVE + ["--password-credential", "pw"], USAGE, ["'pw'", "LoadCredential"]),
     (SERVE + ["--password-expires", "tomorrow"], USAGE, ["--password-expires", "'tomorrow'"]),
     (SERVE + ["--password-expires", "60"], USAGE, ["--password-expires", "--password-file"]),
+    (SERVE + ["--sasl"], USAGE, ["unix:{dir}/sock", "SASL"]),
     (SERVE + ["--sasl", "--no-auth"], USAGE, ["--sasl", "--no-auth"]),
     (SERVE + ["--sasl", "--password-file", "{dir}/good"], USAGE, ["--sasl"]),
     (SERVE + ["--compression", "zip"], USAGE, ["--compression", "'zip'"]),

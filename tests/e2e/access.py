@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: MIT
+"""Who may look: expiry, TLS, SASL, unix sockets' users, and connections that say nothing."""
+
+import contextlib
+import os
+import re
+import shutil
+import socket
+import stat
+import struct
+import subprocess
+import time
+
+import case
+
+SIZE = "640x480"
+NOBODY = 65534
+
+
+def sees(viewer):
+    viewer.size(640, 480)
+    viewer.change()
+
+
+def refused(setup, uri, *words, event="error", what=None):
+    """A viewer with these words gets no picture."""
+    with setup.client(uri, *words, connect=False) as viewer:
+        viewer.wait_event(event)
+        reply = viewer.ask("wait-size 640 480 300")
+        case.check(not reply["ok"], f"{what or words}: it sees the picture")
+
+
+def password_file(setup, text="open sesame", name="password"):
+    path = setup.path(name)
+    with open(path, "w", encoding="ascii") as file:
+        file.write(text + "\n")
+    os.chmod(path, 0o600)
+    return path
+
+
+def listening(b, count):
+    """Waits until so many addresses are told."""
+    case.wait_for(f"{count} addresses", 5, lambda: len(b.uris) >= count)
+    return b.uris
+
+
+# passwords
+
+def expiry(setup):
+    """A password lets in until its time is over, and a viewer stays in over that."""
+    words = ("--password", "open sesame")
+    path = password_file(setup)
+    with setup.bridge(SIZE, [f"--password-file={path}", "--password-expires=6"]) as b:
+        begin = time.monotonic()
+        with setup.client(b.unix, *words) as viewer:
+            sees(viewer)
+            # The library counts whole seconds.
+            time.sleep(max(0, begin + 8 - time.monotonic()))
+            refused(setup, b.tcp, *words, event="error auth")
+            viewer.change()
+    with setup.bridge(SIZE, [f"--password-file={path}",
+                             "--password-expires=2020-01-31T12:00"]) as b:
+        refused(setup, b.unix, *words, event="error auth")
+        refused(setup, b.unix, event="error auth")
+
+
+def view_password(setup):
+    """View-only addresses may have a password of their own, which is none elsewhere."""
+    first = password_file(setup)
+    second = password_file(setup, "only look", "view-password")
+    with setup.bridge(SIZE, [f"--password-file={first}", f"--view-password-file={second}",
+                             f"--listen=unix:{setup.path('view')},view-only"]) as b:
+        view = listening(b, 3)[2]
+        refused(setup, view, "--password", "open sesame", event="error auth")
+        refused(setup, b.unix, "--password", "only look", event="error auth")
+        with setup.client(view, "--password", "only look") as viewer:
+            sees(viewer)
+        with setup.client(b.unix, "--password", "open sesame") as viewer:
+            sees(viewer)
+
+
+# TLS
+
+def openssl(*words):
+    try:
+        subprocess.run(["openssl", *words], check=True, capture_output=True)
+    except FileNotFoundError:
+        raise case.Skip("there is no openssl program") from None
+
+
+def make_certificates(setup):
+    """An authority and its certificate for localhost, and a stranger."""
+    for name in ("ca", "stranger"):
+        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                "-subj", f"/O=Test/CN={name}", "-keyout", setup.path(f"{name}.key"),
+                "-out", setup.path(f"{name}.pem"))
+    openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/O=Test/CN=localhost",
+            "-keyout", setup.path("key.pem"), "-out", setup.path("request.pem"))
+    with open(setup.path("names"), "w", encoding="ascii") as file:
+        file.write("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+    openssl("x509", "-req", "-in", setup.path("request.pem"), "-CA", setup.path("ca.pem"),
+            "-CAkey", setup.path("ca.key"), "-CAcreateserial", "-days", "2",
+            "-extfile", setup.path("names"), "-out", setup.path("cert.pem"))
+    return [f"--tls-cert={setup.path('cert.pem')}", f"--tls-key={setup.path('key.pem')}",
+            "--listen=tls:127.0.0.1:0"]
+
+
+def ports(b):
+    """The TCP ports that the process listens on, and the unix sockets, by path."""
+    inodes = set()
+    for fd in os.listdir(f"/proc/{b.pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            match = re.match(r"socket:\[(\d+)\]", os.readlink(f"/proc/{b.pid}/fd/{fd}"))
+            if match:
+                inodes.add(match.group(1))
+    tcp, paths = set(), set()
+    for name in ("tcp", "tcp6"):
+        with open(f"/proc/{b.pid}/net/{name}", encoding="ascii") as file:
+            for words in map(str.split, list(file)[1:]):
+                if words[3] == "0A" and words[9] in inodes:
+                    tcp.add(int(words[1].rsplit(":", 1)[1], 16))
+    with open(f"/proc/{b.pid}/net/unix", encoding="utf-8") as file:
+        for words in map(str.split, list(file)[1:]):
+            if words[6] in inodes and int(words[3], 16) & 0x10000:
+                paths.add(words[7] if len(words) > 7 else "")
+    return tcp, paths
+
+
+def no_other_port(setup, b):
+    tcp, paths = ports(b)
+    told = {int(re.search(r"(\d+)$", uri).group(1)) for uri in b.uris if "unix" not in uri}
+    case.check(tcp == told, f"open are {tcp}, told were {told}")
+    case.check(setup.path("spice") in paths, f"the address is not among {paths}")
+    for path in paths - {setup.path("spice")}:
+        case.check(path.startswith("/") and not os.path.exists(os.path.dirname(path)),
+                   f"the library listens on {path!r}, where somebody could connect")
+
+
+def tls(setup):
+    options = make_certificates(setup)
+    authority = f"--ca-file={setup.path('ca.pem')}"
+    with setup.bridge(SIZE, options) as b:
+        secure = listening(b, 3)[2]
+        port = secure.rsplit("=", 1)[1]
+        no_other_port(setup, b)
+        with setup.client(secure, authority) as viewer:
+            sees(viewer)
+            b.pause()
+            viewer.compare(b.reference())
+            b.resume()
+        refused(setup, secure, f"--ca-file={setup.path('stranger.pem')}", what="a wrong authority")
+        refused(setup, f"spice://127.0.0.1:{port}", what="a plain viewer on the port of TLS")
+        refused(setup, f"spice://127.0.0.1?tls-port={b.tcp_address[1]}", authority,
+                what="TLS on the plain port")
+        for uri in (b.unix, b.tcp):
+            with setup.client(uri) as viewer:
+                sees(viewer)
+
+
+def channels(setup):
+    """Some channels are given in TLS only; the others by a plain port beside it."""
+    options = make_certificates(setup) + ["--tls-channels=display,inputs"]
+    authority = f"--ca-file={setup.path('ca.pem')}"
+    with setup.bridge(SIZE, options) as b:
+        port = listening(b, 3)[2].rsplit("=", 1)[1]
+        with setup.client(b.tcp) as viewer:
+            case.check(not viewer.ask("wait-size 640 480 1000")["ok"],
+                       "the display came without TLS")
+        with setup.client(b.tcp, f"--tls-port={port}", authority) as viewer:
+            sees(viewer)
+        linked = b.counters()["viewers"]
+        case.check(linked["by_peer"] >= 1, f"nothing came by TLS: {linked}")
+    options[-1] = "--tls-channels=all"
+    with setup.bridge(SIZE, options) as b:
+        refused(setup, b.tcp, what="a plain viewer where all is to be TLS")
+        with setup.client(listening(b, 3)[2], authority) as viewer:
+            sees(viewer)
+
+
+# SASL
+
+def sasl(setup):
+    """The name and password of a SASL data base, within TLS and without; no ticket beside it."""
+    tool = shutil.which("saslpasswd2") or "/usr/sbin/saslpasswd2"
+    if not os.access(tool, os.X_OK):
+        raise case.Skip("saslpasswd2 (Debian: sasl2-bin) is not installed")
+    database = setup.path("sasldb2")
+    subprocess.run([tool, "-p", "-c", "-f", database, "-u", socket.gethostname(), "alice"],
+                   input="let me in", text=True, check=True, capture_output=True)
+    folder = setup.path("sasl2")
+    os.mkdir(folder)
+    with open(os.path.join(folder, "vgpu-bridge.conf"), "w", encoding="ascii") as file:
+        file.write(f"mech_list: digest-md5 plain\npwcheck_method: auxprop\n"
+                   f"auxprop_plugin: sasldb\nsasldb_path: {database}\n")
+    os.environ["SASL_CONF_PATH"] = folder
+    try:
+        options = make_certificates(setup) + ["--sasl"]
+        authority = f"--ca-file={setup.path('ca.pem')}"
+        good = ("--sasl-user=alice", "--sasl-password=let me in")
+        with setup.bridge(SIZE, options, unix=False) as b:
+            for uri in listening(b, 2):
+                with setup.client(uri, authority, *good) as viewer:
+                    sees(viewer)
+            for words in (("--sasl-user=alice", "--sasl-password=let me"),
+                          ("--sasl-user=bob", "--sasl-password=let me in"),
+                          ("--password=let me in",), ()):
+                refused(setup, b.tcp, *words)
+            ticket_beside_sasl(b)
+    finally:
+        del os.environ["SASL_CONF_PATH"]
+
+
+# SPICE by hand: the first message of a viewer to be.
+
+def link_message(connection_id=0, channel=1, caps=0):
+    """SpiceLinkHeader and SpiceLinkMess, with one word of common capabilities."""
+    mess = struct.pack("<IBBIII", connection_id, channel, 0, 1, 0, 18) + struct.pack("<I", caps)
+    return b"REDQ" + struct.pack("<III", 2, 2, len(mess)) + mess
+
+
+def receive(connection, count):
+    data = b""
+    while len(data) < count:
+        more = connection.recv(count - len(data))
+        if not more:
+            raise ConnectionError(f"the end after {len(data)} of {count} bytes")
+        data += more
+    return data
+
+
+def ticket_beside_sasl(b):
+    """Who asks for SPICE's own ticket is turned away before it can be sent."""
+    with socket.create_connection(b.tcp_address) as connection:
+        connection.settimeout(10)
+        connection.sendall(link_message(caps=0b11))  # protocol auth selection, spice auth
+        header = receive(connection, 16)
+        receive(connection, struct.unpack("<I", header[12:])[0])
+        connection.sendall(struct.pack("<I", 1))  # I choose: a ticket
+        # An answer with an error, then the end; for a ticket it would wait.
+        with contextlib.suppress(ConnectionError):
+            header = receive(connection, 16)
+            error = receive(connection, struct.unpack("<I", header[12:])[0])[:4]
+            case.check(any(error), "a ticket is taken beside SASL")
+            case.check(not connection.recv(1), "there is more after a refusal")
+
+
+# unix sockets
+
+def as_nobody(setup, words):
+    return subprocess.run(
+        ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *words],
+        capture_output=True, text=True, timeout=30, check=False)
+
+
+ASK = """
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.settimeout(10)
+s.connect(sys.argv[1])
+s.sendall(bytes.fromhex(sys.argv[2]))
+print(len(s.recv(4)))
+"""
+
+
+def users(setup):
+    """Owner, group and mode of the file, and who may connect whatever those say."""
+    if os.geteuid() != 0:
+        raise case.Skip("needs root, to be two users")
+    os.chmod(setup.directory, 0o755)
+    places = {name: setup.path(name) for name in ("group", "mode", "open", "uids")}
+    if as_nobody(setup, ["test", "-x", setup.directory]).returncode != 0:
+        raise case.Skip("another user can't get at the test's folder")
+    with setup.bridge(SIZE, [
+            f"--listen=unix:{places['group']},group={NOBODY}",
+            f"--listen=unix:{places['mode']},owner={NOBODY},group=0,mode=0640",
+            f"--listen=unix:{places['open']},mode=0666",
+            f"--listen=unix:{places['uids']},mode=0666,uid=root|4711"]) as b:
+        listening(b, 6)
+        for name, owner, group, mode in (("spice", 0, 0, 0o600), ("group", 0, NOBODY, 0o660),
+                                         ("mode", NOBODY, 0, 0o640), ("open", 0, 0, 0o666)):
+            status = os.stat(setup.path(name))
+            have = (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
+            case.check(have == (owner, group, mode), f"{name}: {have}")
+        asks = {name: as_nobody(setup, ["python3", "-c", ASK, setup.path(name),
+                                        link_message().hex()])
+                for name in ("spice", *places)}
+        for name, enters in (("spice", False), ("group", True), ("mode", True), ("open", True),
+                             ("uids", False)):
+            case.check((asks[name].stdout == "4\n") == enters,
+                       f"{name}: another user {'can not' if enters else 'can'} connect: {asks[name]}")
+        case.check("PermissionError" in asks["spice"].stderr, "the file's mode was not the reason")
+        with setup.client("spice+unix://" + places["uids"]) as viewer:
+            sees(viewer)
+        for _ in range(3):
+            as_nobody(setup, ["python3", "-c", ASK, places["uids"], "00"])
+        count = b.counters()["viewers"]["uid_refused"]
+        case.check(count == 4, f"{count} refused for their uid")
+        said = [line for line in b.lines if f"user {NOBODY} was refused" in line]
+        case.check(len(said) == 1, f"said: {said}")
+
+
+# idle connections
+
+def idle(setup):
+    """300 connections that say nothing, and 300 that stop after a word, keep nobody out."""
+    path = password_file(setup)
+    words = ("--password", "open sesame")
+    with setup.bridge(SIZE, [f"--password-file={path}"]) as b, contextlib.ExitStack() as stack:
+        with setup.client(b.unix, *words) as inside:
+            sees(inside)
+            for i in range(600):
+                connection = stack.enter_context(socket.socket(socket.AF_INET))
+                connection.connect(b.tcp_address)
+                if i >= 300:
+                    connection.sendall(link_message()[:(4, 30, 40)[i % 3]])
+            counters = case.wait_for("all of them", 10, lambda: (
+                lambda c: c["accepted"] >= 600 and c)(b.counters()["viewers"]))
+            case.check(counters["waiting"] <= 64, f"all of them wait: {counters}")
+            case.check(counters["crowded_out"] >= 500, f"none had to go: {counters}")
+            inside.change()
+        begin = time.monotonic()
+        for uri in (b.tcp, b.unix):
+            with setup.client(uri, *words) as viewer:
+                sees(viewer)
+        took = time.monotonic() - begin
+        case.check(took < 10, f"two visits took {took:.1f} s")
+        fds = b.fds()
+        case.check(fds < 200, f"{fds} descriptors are open")
+        # Those that remain are ended in time.
+        counters = case.wait_for("the end of all of them", 30, lambda: (
+            lambda c: not c["waiting"] and c)(b.counters()["viewers"]))
+        case.check(counters["timed_out"] > 0, f"{counters}")
+        return f"two visits in {took:.1f} s, {counters}"
+
+
+case.main(expiry, view_password, tls, channels, sasl, users, idle)
