@@ -77,7 +77,8 @@ static void add_spice(GString *json, struct viewers *viewers)
 			FIELD(c, drawables), FIELD(c, drawables_live), FIELD(c, bytes),
 			FIELD(c, cursor_sets), FIELD(c, cursor_moves), FIELD(c, cursor_hides),
 			FIELD(c, cursor_dropped), FIELD(c, mode_switches), FIELD(c, viewers_total),
-			FIELD(c, viewers_shut), FIELD(c, held_fence), FIELD(c, held_release),
+			FIELD(c, viewers_shut), FIELD(c, ports_dropped),
+			FIELD(c, held_fence), FIELD(c, held_release),
 			FIELD(c, held_socket)};
 
 		G_STATIC_ASSERT(G_N_ELEMENTS(fields) <= G_N_ELEMENTS(sum));
