@@ -421,6 +421,11 @@ void options_finish(struct options *options)
 		listen_address_finish(&options->addresses[i]);
 	}
 	free(options->addresses);
+	for (size_t i = 0; i < options->n_channels; i++) {
+		free(options->channels[i].name);
+		free(options->channels[i].path);
+	}
+	free(options->channels);
 	if (options->password) {
 		explicit_bzero(options->password, strlen(options->password));
 	}

@@ -14,6 +14,7 @@
 #include "bridge/access.h"
 #include "bridge/listen.h"
 #include "bridge/log.h"
+#include "bridge/relay.h"
 #include "render/renderer.h"
 #include "spice/sink.h"
 
@@ -30,6 +31,13 @@ enum exit_code {
 enum verb { VERB_SERVE, VERB_PROBE };
 
 enum source_kind { SOURCE_MDEV, SOURCE_GROUP, SOURCE_CDEV, SOURCE_FD, SOURCE_SIMULATE };
+
+/* A socket of QEMU that is joined with a channel of the viewer. */
+struct channel_option {
+	enum relay_kind kind;
+	char *name; /* of a port, else NULL */
+	char *path;
+};
 
 struct options {
 	enum verb verb;
@@ -48,6 +56,8 @@ struct options {
 	char *password; /* read from a file or credential, wiped when finished */
 	bool no_auth;
 	struct access_options access;
+	struct channel_option *channels;
+	size_t n_channels;
 	char *trace; /* file for a line per captured frame, or NULL */
 };
 

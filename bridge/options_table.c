@@ -13,6 +13,7 @@ static const char *const simulate_words[] = {"1280x720", "1920x1080", "scene=des
 	"scene=scroll", "scene=video", "scene=noise", "scene=box", NULL};
 static const char *const address_words[] = {
 	"unix:", "tcp:127.0.0.1:", "tcp:[::1]:", "tls:", "fd:", NULL};
+static const char *const socket_words[] = {"unix:", NULL};
 
 const struct option_spec option_specs[] = {
 	{
@@ -300,6 +301,72 @@ const struct option_spec option_specs[] = {
 		.man = "The picture is looked at no more than _N_ times a second, 1 to 240. The "
 		       "default is 60.",
 		.set = set_max_fps,
+	},
+	{
+		.name = "agent",
+		.verbs = FOR_SERVE,
+		.section = SECTION_CHANNELS,
+		.argument = "unix:PATH",
+		.completion = COMPLETE_WORDS,
+		.words = socket_words,
+		.help = "QEMU's socket to the guest's SPICE agent",
+		.man = "The socket of QEMU's device for the guest's agent (spice-vdagent), for "
+		       "the clipboard and for sending files; see *CHANNELS*. It also points, "
+		       "where the guest has no tablet. While the agent is silent the bridge "
+		       "answers for it, so that the viewer's window still sets the guest's size.",
+		.set = set_agent,
+	},
+	{
+		.name = "usbredir",
+		.verbs = FOR_SERVE,
+		.section = SECTION_CHANNELS,
+		.argument = "unix:PATH",
+		.repeatable = true,
+		.completion = COMPLETE_WORDS,
+		.words = socket_words,
+		.help = "QEMU's socket of a usb-redir device; may be repeated",
+		.man = "The socket of a *usb-redir* device of QEMU: one USB device of the viewer's "
+		       "machine can be given to the guest. As many times as devices shall be given "
+		       "at once, 8 at most.",
+		.set = set_usbredir,
+	},
+	{
+		.name = "webdav",
+		.verbs = FOR_SERVE,
+		.section = SECTION_CHANNELS,
+		.argument = "unix:PATH",
+		.completion = COMPLETE_WORDS,
+		.words = socket_words,
+		.help = "QEMU's socket to the guest's spice-webdavd",
+		.man = "The socket of the guest's port _org.spice-space.webdav.0_: the guest sees a "
+		       "folder that the viewer shares.",
+		.set = set_webdav,
+	},
+	{
+		.name = "smartcard",
+		.verbs = FOR_SERVE,
+		.section = SECTION_CHANNELS,
+		.argument = "unix:PATH",
+		.completion = COMPLETE_WORDS,
+		.words = socket_words,
+		.help = "QEMU's socket of a ccid-card-passthru device",
+		.man = "The socket of a *ccid-card-passthru* device of QEMU: the guest uses the "
+		       "smart cards of the viewer's machine. Messages of the guest over 270 bytes "
+		       "(extended APDUs) are not passed on: libspice-server has no room for them.",
+		.set = set_smartcard,
+	},
+	{
+		.name = "port",
+		.verbs = FOR_SERVE,
+		.section = SECTION_CHANNELS,
+		.argument = "NAME=unix:PATH",
+		.repeatable = true,
+		.help = "any other socket of QEMU, as a port; may be repeated",
+		.man = "Any other character device of QEMU, as a port that viewers know by _NAME_: "
+		       "letters, digits, dots, - and _, 63 at most. Viewers give some names a "
+		       "window of their own, as _org.qemu.console.serial.0_ or "
+		       "_org.qemu.monitor.hmp.0_. Whoever may look can then use the monitor.",
+		.set = set_port,
 	},
 	{
 		.name = "trace",

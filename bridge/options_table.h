@@ -96,6 +96,11 @@ DECLARE_SETTER(max_fps);
 DECLARE_SETTER(compression);
 DECLARE_SETTER(log_level);
 DECLARE_SETTER(trace);
+DECLARE_SETTER(agent);
+DECLARE_SETTER(usbredir);
+DECLARE_SETTER(webdav);
+DECLARE_SETTER(smartcard);
+DECLARE_SETTER(port);
 #undef DECLARE_SETTER
 
 extern const char *const renderer_words[]; /* in the order of enum renderer_kind */

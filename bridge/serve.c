@@ -14,6 +14,7 @@
 #include "bridge/log.h"
 #include "bridge/notify.h"
 #include "bridge/options.h"
+#include "bridge/relays.h"
 #include "bridge/source.h"
 #include "bridge/stats.h"
 #include "bridge/viewers.h"
@@ -34,6 +35,7 @@ struct server {
 	char render_node[64];
 	struct capture *capture;
 	struct viewers *viewers;
+	struct relays *relays;
 	struct listener **listeners;
 	struct door *doors; /* one for each listener */
 	GMainLoop *loop;
@@ -102,7 +104,7 @@ static gboolean on_end(gpointer data)
 static gboolean on_stats(gpointer data)
 {
 	struct server *server = data;
-	char *json = stats_json(server->vgpu, server->capture, server->viewers);
+	char *json = stats_json(server->vgpu, server->capture, server->viewers, server->relays);
 	char *line = g_strconcat(json, "\n", NULL);
 
 	/* In one go: the capture thread writes to the log at any time. */
@@ -173,6 +175,10 @@ static int start_display(struct server *server, char *why, size_t why_size)
 	if (!server->viewers) {
 		return EXIT_FAILED;
 	}
+	server->relays = relays_create(viewers_sink(server->viewers, 0), options, why, why_size);
+	if (!server->relays) {
+		return EXIT_FAILED;
+	}
 	viewers_attach(server->viewers, server->capture);
 	if (capture_start(server->capture, why, why_size) < 0) {
 		return EXIT_RENDER;
@@ -225,6 +231,7 @@ static void finish(struct server *server)
 	if (server->capture) {
 		capture_stop(server->capture);
 	}
+	relays_destroy(server->relays);
 	viewers_destroy(server->viewers);
 	capture_destroy(server->capture);
 	vgpu_destroy(server->vgpu);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "bridge/capture.h"
+#include "bridge/relays.h"
 #include "bridge/session.h"
 #include "bridge/viewers.h"
 #include "spice/sink.h"
@@ -77,9 +78,8 @@ static void add_spice(GString *json, struct viewers *viewers)
 			FIELD(c, drawables), FIELD(c, drawables_live), FIELD(c, bytes),
 			FIELD(c, cursor_sets), FIELD(c, cursor_moves), FIELD(c, cursor_hides),
 			FIELD(c, cursor_dropped), FIELD(c, mode_switches), FIELD(c, viewers_total),
-			FIELD(c, viewers_shut), FIELD(c, ports_dropped),
-			FIELD(c, held_fence), FIELD(c, held_release),
-			FIELD(c, held_socket)};
+			FIELD(c, viewers_shut), FIELD(c, ports_dropped), FIELD(c, held_fence),
+			FIELD(c, held_release), FIELD(c, held_socket)};
 
 		G_STATIC_ASSERT(G_N_ELEMENTS(fields) <= G_N_ELEMENTS(sum));
 		count = G_N_ELEMENTS(fields);
@@ -102,7 +102,8 @@ static void add_viewers(GString *json, struct viewers *viewers)
 	add_object(json, "viewers", fields, G_N_ELEMENTS(fields));
 }
 
-char *stats_json(struct vgpu *vgpu, struct capture *capture, struct viewers *viewers)
+char *stats_json(struct vgpu *vgpu, struct capture *capture, struct viewers *viewers,
+	const struct relays *relays)
 {
 	GString *json = g_string_new("{");
 
@@ -110,6 +111,8 @@ char *stats_json(struct vgpu *vgpu, struct capture *capture, struct viewers *vie
 	add_capture(json, capture);
 	add_spice(json, viewers);
 	add_viewers(json, viewers);
+	g_string_append(json, ",\"relays\":");
+	relays_add_json(relays, json);
 	g_string_append_c(json, '}');
 	return g_string_free(json, FALSE);
 }

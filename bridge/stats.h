@@ -6,10 +6,12 @@
 #define BRIDGE_STATS_H
 
 struct capture;
+struct relays;
 struct vgpu;
 struct viewers;
 
 /* The line, without newline, for g_free(). */
-char *stats_json(struct vgpu *vgpu, struct capture *capture, struct viewers *viewers);
+char *stats_json(struct vgpu *vgpu, struct capture *capture, struct viewers *viewers,
+	const struct relays *relays);
 
 #endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * All relays of a bridge, as the options say, to the channels of one sink.
+ *
+ * Main thread. Owns its relays and goes before the sink.
+ */
+#ifndef BRIDGE_RELAYS_H
+#define BRIDGE_RELAYS_H
+
+#include <glib.h>
+#include <stddef.h>
+
+struct options;
+struct relays;
+struct spice_sink;
+
+/* NULL with errno and one line in why. There may be none of them. */
+struct relays *relays_create(
+	struct spice_sink *sink, const struct options *options, char *why, size_t why_size);
+void relays_destroy(struct relays *relays);
+
+/* Appends a JSON object with the counters of each, by name. relays may be NULL: {}. */
+void relays_add_json(const struct relays *relays, GString *json);
+
+#endif
