@@ -240,6 +240,7 @@ struct ports {
 	GSource *retry;
 	struct spice_port *agent; /* the guest's; NULL: sink.agent is there */
 	enum spice_pointer pointer;
+	bool mouse_late; /* whether the agent points is still to be told to the library */
 	bool size_to_agent; /* and not to events->resize */
 };
 

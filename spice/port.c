@@ -15,6 +15,7 @@
  * - It knows a reader of smart cards for ever, and only one: the first port stays until the sink's
  *   end, and the next one with that subtype takes it over.
  * - An agent whose stream is none it removes by itself.
+ * - With an agent the mouse mode may change, which must not be while the worker replaces the surface.
  */
 #define READS_MAX 32 /* between two looks at the viewers' sockets */
 #define RETRY_MS 10
@@ -35,6 +36,7 @@ struct spice_port {
 	void *data;
 	bool viewer; /* it has the channel open */
 	bool lost; /* the library has removed it */
+	bool dying; /* destroyed, but not yet removed */
 	bool waiting; /* there may be something to do, but not now */
 	unsigned reads; /* since the last look at the sockets */
 	struct card card;
@@ -43,6 +45,11 @@ struct spice_port {
 static const char agent_subtype[] = "vdagent";
 /* A port with this name is not carried: the library takes it for a second display. */
 static const char stream_name[] = "org.spice-space.stream.0";
+
+static bool mouse_mode_is_fixed(const struct spice_sink *sink)
+{
+	return sink->mode.stage == MODE_REPLACING;
+}
 
 static void wake_later(struct spice_port *port, int ms)
 {
@@ -79,6 +86,11 @@ static int port_read(SpiceCharDeviceInstance *device, uint8_t *buffer, int len)
 			}
 			port->reads = 0;
 		}
+	}
+	/* Some of it may be what the library removes the agent for. */
+	if (port->kind == KIND_AGENT && mouse_mode_is_fixed(port->sink)) {
+		wake_later(port, RETRY_MS);
+		return 0;
 	}
 	n = port->ops->read(port->data, buffer, len);
 	port->reads += n > 0;
@@ -134,6 +146,11 @@ static const SpiceCharDeviceInterface port_interface = {
 /* A tablet is better than the agent, and who may only look must not point by it. */
 static void update_agent_mouse(struct spice_sink *sink)
 {
+	sink->ports.mouse_late = mouse_mode_is_fixed(sink);
+	if (sink->ports.mouse_late) {
+		loop_source_in(sink->ports.retry, RETRY_MS);
+		return;
+	}
 	spice_server_set_agent_mouse(
 		sink->server, sink->ports.agent && sink->ports.pointer == SPICE_POINTER_RELATIVE);
 }
@@ -144,7 +161,6 @@ static void set_agent(struct spice_sink *sink, struct spice_port *port)
 	/* Before the agent is there: it is what its capabilities are cut down by. */
 	spice_server_set_agent_copypaste(sink->server, port != NULL);
 	spice_server_set_agent_file_xfer(sink->server, port != NULL);
-	update_agent_mouse(sink);
 }
 
 static bool add_agent(struct spice_port *port)
@@ -155,6 +171,7 @@ static bool add_agent(struct spice_port *port)
 	sink->agent = NULL;
 	set_agent(sink, port);
 	if (spice_server_add_interface(sink->server, &port->device.base) == 0) {
+		update_agent_mouse(sink);
 		return true;
 	}
 	set_agent(sink, NULL);
@@ -166,10 +183,11 @@ static void remove_agent(struct spice_port *port)
 {
 	struct spice_sink *sink = port->sink;
 
+	set_agent(sink, NULL);
+	update_agent_mouse(sink);
 	if (!port->lost) {
 		spice_server_remove_interface(&port->device.base);
 	}
-	set_agent(sink, NULL);
 	sink->agent = agent_create(sink);
 }
 
@@ -304,13 +322,16 @@ void spice_port_destroy(struct spice_port *port)
 		if (!port->card.whole) {
 			port->card = (struct card){0};
 		}
-	} else if (port->kind == KIND_AGENT) {
-		remove_agent(port);
-	} else {
+	} else if (port->kind == KIND_CHANNEL) {
 		remove_channel(port);
+	} else if (mouse_mode_is_fixed(sink)) {
+		port->dying = true;
+		wake_later(port, RETRY_MS);
+	} else {
+		remove_agent(port);
 	}
 	loop_leave(sink, before);
-	if (port->kind != KIND_CARD) {
+	if (port->kind != KIND_CARD && !port->dying) {
 		free_port(port);
 	}
 }
@@ -334,15 +355,34 @@ void spice_sink_set_resizes(struct spice_sink *sink, bool resizes)
 
 static void retry(struct spice_sink *sink)
 {
-	struct spice_port *port;
+	struct spice_port *port, *next, *dead = NULL;
+	struct spice_sink *before;
 
-	/* No port goes meanwhile: that is not allowed in an op. */
-	LIST_FOREACH(port, &sink->ports.list, link)
-	{
-		if (port->waiting) {
-			port->waiting = false;
-			spice_port_wake(port);
+	if (sink->ports.mouse_late) {
+		before = loop_enter(sink);
+		update_agent_mouse(sink);
+		loop_leave(sink, before);
+	}
+	/* No other port goes meanwhile: that is not allowed in an op. */
+	for (port = LIST_FIRST(&sink->ports.list); port; port = next) {
+		next = LIST_NEXT(port, link);
+		if (!port->waiting) {
+			continue;
 		}
+		port->waiting = false;
+		if (!port->dying) {
+			spice_port_wake(port);
+		} else if (mouse_mode_is_fixed(sink)) {
+			wake_later(port, RETRY_MS);
+		} else {
+			dead = port;
+		}
+	}
+	if (dead) {
+		before = loop_enter(sink);
+		remove_agent(dead);
+		loop_leave(sink, before);
+		free_port(dead);
 	}
 }
 
