@@ -2,7 +2,6 @@
 #include "bridge/capture.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -14,50 +13,37 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bridge/feeds.h"
+#include "bridge/holding.h"
 #include "bridge/log.h"
 #include "bridge/pacer.h"
 #include "bridge/session.h"
-#include "render/frame.h"
-
-/* Rectangles above this are split, so that a viewer decodes one while the next is compressed. */
-#define MAX_RECT_BYTES ((size_t)2 << 20)
-/* Blocks that the pool keeps: one on its way, one pending. */
-#define POOL_KEEP 2
-
-struct attached {
-	struct sink sink;
-	bool active;
-	unsigned generation;
-	bool cursor_due; /* a new viewer has not been told of the cursor */
-	bool blocked; /* owes, and the sink can't take it */
-	pixman_region32_t owed;
-};
 
 struct capture {
 	struct capture_options options;
-	struct attached sinks[CAPTURE_MAX_SINKS];
-	size_t n_sinks;
+	struct feeds feeds;
 	struct capture_counters counters;
 
 	pthread_t thread;
 	bool running;
 	int wake_fd;
 	atomic_bool stop;
+	struct holding holding;
+	atomic_bool paused, hurried;
+	atomic_uint_fast64_t pointed; /* serial << 32 | y << 16 | x */
 
 	/* What the thread tells capture_start(). */
 	sem_t started;
 	int start_error;
 	char start_why[256];
+	char renderer_text[256]; /* as of the start */
 
 	/* The thread's own. */
 	struct renderer *renderer;
 	struct session session;
-	struct frame_pool *pool;
 	struct pacer pacer;
 	bool resting;
-	FILE *trace;
-	struct cursor told; /* the cursor as the sinks know it; pixels unused */
-	bool told_none;
+	bool owner_ended;
 };
 
 static int64_t now_ns(void)
@@ -77,6 +63,8 @@ struct capture *capture_create(const struct capture_options *options, char *why,
 		return NULL;
 	}
 	capture->options = *options;
+	feeds_init(&capture->feeds, &capture->counters);
+	holding_init(&capture->holding);
 	sem_init(&capture->started, 0, 0);
 	capture->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (capture->wake_fd < 0) {
@@ -84,15 +72,15 @@ struct capture *capture_create(const struct capture_options *options, char *why,
 		goto error;
 	}
 	if (options->trace) {
-		capture->trace = fopen(options->trace, "we");
-		if (!capture->trace) {
+		capture->feeds.trace = fopen(options->trace, "we");
+		if (!capture->feeds.trace) {
 			snprintf(why, why_size,
 				"--trace %s can't be written: %m; name a file in a "
 				"directory that you may write to",
 				options->trace);
 			goto error;
 		}
-		setvbuf(capture->trace, NULL, _IOLBF, 0);
+		setvbuf(capture->feeds.trace, NULL, _IOLBF, 0);
 	}
 	return capture;
 
@@ -109,15 +97,14 @@ void capture_destroy(struct capture *capture)
 	int saved = errno;
 
 	capture_stop(capture);
-	for (size_t i = 0; i < capture->n_sinks; i++) {
-		pixman_region32_fini(&capture->sinks[i].owed);
-	}
-	if (capture->trace) {
-		fclose(capture->trace);
+	feeds_finish(&capture->feeds);
+	if (capture->feeds.trace) {
+		fclose(capture->feeds.trace);
 	}
 	if (capture->wake_fd >= 0) {
 		close(capture->wake_fd);
 	}
+	holding_finish(&capture->holding);
 	sem_destroy(&capture->started);
 	free(capture);
 	errno = saved;
@@ -125,14 +112,7 @@ void capture_destroy(struct capture *capture)
 
 int capture_add_sink(struct capture *capture, const struct sink *sink)
 {
-	if (capture->n_sinks == CAPTURE_MAX_SINKS) {
-		return -ENOSPC;
-	}
-	struct attached *attached = &capture->sinks[capture->n_sinks++];
-
-	attached->sink = *sink;
-	pixman_region32_init(&attached->owed);
-	return 0;
+	return feeds_add(&capture->feeds, sink);
 }
 
 void capture_wake(struct capture *capture)
@@ -145,164 +125,134 @@ void capture_wake(struct capture *capture)
 	}
 }
 
-/* Also mends a region that pixman broke because memory lacked. */
-static void owe_all(struct capture *capture, struct attached *attached)
+void capture_attach(struct capture *capture, struct vgpu *vgpu, int owner)
 {
-	const struct snapshot *snapshot = renderer_snapshot(capture->renderer);
-
-	pixman_region32_fini(&attached->owed);
-	pixman_region32_init_rect(&attached->owed, 0, 0, snapshot->width, snapshot->height);
+	holding_attach(&capture->holding, vgpu, owner);
+	capture_wake(capture);
 }
 
-/* Who watches now, and who is new. True if anybody does. */
-static bool follow_watchers(struct capture *capture)
+bool capture_attached(struct capture *capture)
 {
-	bool any = false;
+	struct vgpu_edid limits;
 
-	for (size_t i = 0; i < capture->n_sinks; i++) {
-		struct attached *attached = &capture->sinks[i];
-		bool wants = attached->sink.ops->wants(attached->sink.self);
-		unsigned generation = attached->sink.ops->generation(attached->sink.self);
-
-		if (wants && (!attached->active || attached->generation != generation)) {
-			attached->generation = generation;
-			attached->cursor_due = true;
-			owe_all(capture, attached);
-			pacer_reset(&capture->pacer);
-		}
-		if (!wants && attached->active) {
-			pixman_region32_clear(&attached->owed);
-			attached->blocked = false;
-		}
-		attached->active = wants;
-		any |= wants;
-	}
-	return any;
+	return holding_present(&capture->holding, &limits);
 }
 
-/* The region that a sink has not had, cut to the picture that there is now. */
-static void cut_owed(struct capture *capture, struct attached *attached)
+void capture_detach(struct capture *capture, const char *sentence)
 {
-	const struct snapshot *snapshot = renderer_snapshot(capture->renderer);
-
-	if (!pixman_region32_intersect_rect(
-		    &attached->owed, &attached->owed, 0, 0, snapshot->width, snapshot->height)) {
-		owe_all(capture, attached);
+	if (holding_detach(&capture->holding, sentence)) {
+		capture_wake(capture);
+		holding_wait_left(&capture->holding);
 	}
 }
 
-static void trace_frame(struct capture *capture, const struct frame *frame)
+void capture_set_paused(struct capture *capture, bool paused)
 {
-	if (capture->trace) {
-		fprintf(capture->trace, "%" PRId64 " %" PRId64 " %" PRIuFAST64 " %u %zu\n",
-			frame->captured_ns, now_ns(),
-			capture_renderer_counters(capture)->tiles_dirty, frame->n_rects,
-			frame->bytes);
+	if (atomic_exchange(&capture->paused, paused) != paused) {
+		capture_wake(capture);
 	}
 }
 
-/* Gives each sink what it is owed and can take. Sinks that are owed the same share one frame. */
-static void give_frames(struct capture *capture, int64_t captured_ns)
+bool capture_edid_limits(struct capture *capture, struct vgpu_edid *edid)
 {
-	const struct snapshot *snapshot = renderer_snapshot(capture->renderer);
-	struct frame *frame = NULL;
-	pixman_region32_t packed;
-
-	pixman_region32_init(&packed);
-	for (size_t i = 0; i < capture->n_sinks; i++) {
-		struct attached *attached = &capture->sinks[i];
-
-		attached->blocked = false;
-		if (!attached->active) {
-			continue;
-		}
-		cut_owed(capture, attached);
-		if (!pixman_region32_not_empty(&attached->owed)) {
-			continue;
-		}
-		if (!attached->sink.ops->can_take(
-			    attached->sink.self, snapshot->width, snapshot->height)) {
-			attached->blocked = true;
-			continue;
-		}
-		if (!frame || !pixman_region32_equal(&packed, &attached->owed)) {
-			frame_unref(frame);
-			frame = frame_pack(capture->pool, snapshot, &attached->owed, captured_ns,
-				MAX_RECT_BYTES);
-			if (!frame) {
-				capture->counters.no_memory++;
-				continue;
-			}
-			pixman_region32_copy(&packed, &attached->owed);
-			capture->counters.frames++;
-			capture->counters.rects += frame->n_rects;
-			capture->counters.bytes += frame->bytes;
-		}
-		attached->sink.ops->give(attached->sink.self, frame);
-		pixman_region32_clear(&attached->owed);
-		trace_frame(capture, frame);
-	}
-	if (frame) {
-		pacer_gave(&capture->pacer, captured_ns);
-	}
-	frame_unref(frame);
-	pixman_region32_fini(&packed);
+	return holding_present(&capture->holding, edid) && edid->present;
 }
 
-static bool same_cursor(const struct cursor *a, const struct cursor *b)
+int capture_set_edid(struct capture *capture, const void *blob, size_t size)
 {
-	if (a->visible != b->visible || a->serial != b->serial) {
-		return false;
-	}
-	return !a->visible || (a->x == b->x && a->y == b->y);
+	int rc = holding_set_edid(&capture->holding, blob, size);
+
+	capture_wake(capture);
+	return rc;
 }
 
-/* Tells sinks of the pointer. True if it has changed. */
-static bool give_cursor(struct capture *capture)
+void capture_hurry(struct capture *capture)
 {
-	const struct cursor *cursor = session_cursor(&capture->session);
-	bool changed = cursor ? capture->told_none || !same_cursor(cursor, &capture->told)
-			      : !capture->told_none;
-
-	for (size_t i = 0; i < capture->n_sinks; i++) {
-		struct attached *attached = &capture->sinks[i];
-
-		if (attached->active && (changed || attached->cursor_due)) {
-			attached->sink.ops->set_cursor(attached->sink.self, cursor);
-			attached->cursor_due = false;
-		}
+	if (!atomic_exchange(&capture->hurried, true)) {
+		capture_wake(capture);
 	}
-	capture->told_none = !cursor;
-	if (cursor) {
-		capture->told = *cursor;
-	}
-	return changed;
 }
 
-static void look(struct capture *capture)
+void capture_pointed(struct capture *capture, uint32_t x, uint32_t y)
 {
-	pixman_region32_t damage;
-	int64_t began = now_ns();
+	uint64_t serial = (capture->pointed >> 32) + 1;
 
-	pixman_region32_init(&damage);
-	session_look(&capture->session, began, &damage);
+	/* One value, so that the capture thread never sees half of it. Planes have 16384 a side. */
+	capture->pointed = serial << 32 | (uint64_t)(y & 0xffff) << 16 | (x & 0xffff);
+}
 
-	bool any = pixman_region32_not_empty(&damage);
+/* Closes all that pins the device. What is shown from now on is a card with the sentence. */
+static void drop_device(struct capture *capture, enum session_state state, const char *sentence)
+{
+	session_detach(&capture->session, state, sentence);
+	holding_drop(&capture->holding);
+	pacer_reset(&capture->pacer);
+}
 
-	for (size_t i = 0; any && i < capture->n_sinks; i++) {
-		struct attached *attached = &capture->sinks[i];
+static void lose_device(struct capture *capture, enum session_state state, const char *sentence)
+{
+	const struct capture_events *events = capture->options.events;
 
-		if (attached->active &&
-			!pixman_region32_union(&attached->owed, &attached->owed, &damage)) {
-			owe_all(capture, attached);
-		}
+	capture->owner_ended = false;
+	drop_device(capture, state, sentence);
+	capture->counters.lost++;
+	if (events) {
+		events->lost(capture->options.events_data);
 	}
-	pixman_region32_fini(&damage);
-	/* A pointer that moves wants the full rate as well. */
-	any |= give_cursor(capture);
-	pacer_looked(&capture->pacer, began, now_ns(), any);
-	if (pacer_frame_due(&capture->pacer, began)) {
-		give_frames(capture, began);
+}
+
+static void take_device(struct capture *capture)
+{
+	struct vgpu *vgpu = holding_take(&capture->holding);
+	const char *node;
+	char why[256];
+
+	if (!vgpu) {
+		return;
+	}
+	node = capture->options.renderer.render_node;
+	if (!node && vgpu_info(vgpu)->render_node[0]) {
+		node = vgpu_info(vgpu)->render_node;
+	}
+	/* There is no image yet. A device that can't be shown says so with each picture, on a card. */
+	if (renderer_set_node(capture->renderer, node, why, sizeof(why)) < 0) {
+		log_error("%s", why);
+	}
+	capture->counters.devices++;
+	session_attach(&capture->session, vgpu);
+	pacer_reset(&capture->pacer);
+}
+
+/* What others want of the device, and what has become of it. */
+static void follow_device(struct capture *capture)
+{
+	char sentence[256];
+
+	take_device(capture);
+	if (holding_leaves(&capture->holding, sentence, sizeof(sentence))) {
+		drop_device(capture, SESSION_NO_DEVICE, sentence);
+		holding_tell_left(&capture->holding);
+		capture->owner_ended = false;
+	}
+	if (capture->owner_ended) {
+		lose_device(capture, SESSION_NO_DEVICE, SESSION_OFF_TEXT);
+	}
+	if (capture->session.paused != capture->paused) {
+		session_set_paused(&capture->session, capture->paused);
+		pacer_reset(&capture->pacer);
+	}
+	if (atomic_exchange(&capture->hurried, false) && !capture->resting) {
+		capture->counters.hurries++;
+		pacer_hurry(&capture->pacer, now_ns());
+	}
+
+	int rc = holding_step_edid(&capture->holding, now_ns());
+
+	if (rc > 0) {
+		capture->counters.edids++;
+	} else if (rc < 0) {
+		capture->counters.edids_failed++;
+		log_warning("the device refused an EDID: %s", strerror(-rc));
 	}
 }
 
@@ -314,40 +264,27 @@ static void rest(struct capture *capture)
 	capture->resting = true;
 	capture->counters.rests++;
 	session_rest(&capture->session);
-	frame_pool_trim(capture->pool);
+	feeds_trim(&capture->feeds);
 }
 
-/* Owed: anybody waits for something. Blocked: all who do can't take it now. */
-static void waiting(const struct capture *capture, bool *owed, bool *blocked)
-{
-	*owed = false;
-	*blocked = true;
-	for (size_t i = 0; i < capture->n_sinks; i++) {
-		const struct attached *attached = &capture->sinks[i];
-
-		if (attached->active && pixman_region32_not_empty(&attached->owed)) {
-			*owed = true;
-			*blocked &= attached->blocked;
-		}
-	}
-	*blocked &= *owed;
-}
-
-/* From now on the sinks' word counts again, at the ordinary beat. */
-static void forget_blocked(struct capture *capture)
-{
-	for (size_t i = 0; i < capture->n_sinks; i++) {
-		capture->sinks[i].blocked = false;
-	}
-}
-
-/* Sleeps until a time (ns; negative: for ever) or a wake-up. True if it was woken. */
+/*
+ * Sleeps until a time (ns; INT64_MAX: for ever), the time of an EDID's next step, the end of the
+ * device's owner or a wake-up. True if it was woken by the last.
+ */
 static bool sleep_until(struct capture *capture, int64_t until)
 {
-	struct pollfd pollfd = {.fd = capture->wake_fd, .events = POLLIN};
+	int64_t edid = holding_next(&capture->holding);
+	struct pollfd fds[] = {
+		{.fd = capture->wake_fd, .events = POLLIN},
+		/* Negative where there is none: then it is left out. */
+		{.fd = capture->holding.owner, .events = POLLIN},
+	};
 	struct timespec timeout, *pointer = NULL;
 
-	if (until >= 0) {
+	if (edid >= 0 && edid < until) {
+		until = edid;
+	}
+	if (until < INT64_MAX) {
 		int64_t rest_ns = until - now_ns();
 
 		if (rest_ns < 0) {
@@ -359,7 +296,11 @@ static bool sleep_until(struct capture *capture, int64_t until)
 		};
 		pointer = &timeout;
 	}
-	if (ppoll(&pollfd, 1, pointer, NULL) <= 0) {
+	if (ppoll(fds, 2, pointer, NULL) <= 0) {
+		return false;
+	}
+	capture->owner_ended = fds[1].revents != 0;
+	if (!fds[0].revents) {
 		return false;
 	}
 	uint64_t count;
@@ -367,59 +308,107 @@ static bool sleep_until(struct capture *capture, int64_t until)
 	return read(capture->wake_fd, &count, sizeof(count)) == sizeof(count);
 }
 
+static void look(struct capture *capture)
+{
+	struct session *session = &capture->session;
+	uint64_t pointed = capture->pointed;
+	pixman_region32_t damage;
+	int64_t began = now_ns();
+
+	session->pointed_x = pointed & 0xffff;
+	session->pointed_y = pointed >> 16 & 0xffff;
+	session->pointed_serial = pointed >> 32;
+	pixman_region32_init(&damage);
+	session_look(session, began, &damage);
+
+	bool any = pixman_region32_not_empty(&damage);
+
+	feeds_owe(&capture->feeds, &damage);
+	pixman_region32_fini(&damage);
+	if (session->state == SESSION_GONE && session->vgpu) {
+		lose_device(capture, SESSION_GONE, SESSION_GONE_TEXT);
+	}
+	/* A pointer that moves wants the full rate as well. */
+	any |= feeds_set_cursor(&capture->feeds, session_cursor(session));
+	pacer_looked(&capture->pacer, began, now_ns(), any);
+	if (pacer_frame_due(&capture->pacer, began) && feeds_give(&capture->feeds, began)) {
+		pacer_gave(&capture->pacer, began);
+	}
+}
+
 static void run(struct capture *capture)
 {
 	while (!capture->stop) {
-		if (!follow_watchers(capture)) {
+		follow_device(capture);
+
+		bool fresh;
+
+		if (!feeds_follow(&capture->feeds, &fresh)) {
 			rest(capture);
-			sleep_until(capture, -1);
+			sleep_until(capture, INT64_MAX);
 			continue;
 		}
 		capture->resting = false;
+		if (fresh) {
+			pacer_reset(&capture->pacer);
+		}
 
 		bool owed, blocked;
 
-		waiting(capture, &owed, &blocked);
+		feeds_waiting(&capture->feeds, &owed, &blocked);
 
 		int64_t next = pacer_next_look(&capture->pacer, owed, blocked);
 
-		if (next > now_ns()) {
+		bool due = next <= now_ns();
+		/* Asked also when there is no time to sleep: an owner that ended is not kept waiting. */
+		bool woken = sleep_until(capture, next);
+
+		if (capture->owner_ended || capture->stop) {
+			continue;
+		}
+		if (!due) {
 			/*
 			 * A sink that was waited for can take a frame now: what it gets should be the
 			 * newest, so that is a look, as soon as the frame rate allows.
 			 */
-			bool woken = sleep_until(capture, next);
-
-			if (!woken || !blocked || capture->stop) {
+			if (!woken || !blocked) {
 				continue;
 			}
 			if (!pacer_wake_due(&capture->pacer, now_ns())) {
-				forget_blocked(capture);
+				feeds_forget_blocked(&capture->feeds);
 				continue;
 			}
 		}
 		capture->counters.ticks++;
 		look(capture);
-		waiting(capture, &owed, &blocked);
+		feeds_waiting(&capture->feeds, &owed, &blocked);
 		capture->counters.blocked += blocked;
 	}
 }
 
 static int start_in_thread(struct capture *capture)
 {
+	struct renderer_options options = capture->options.renderer;
 	char *why = capture->start_why;
 	size_t size = sizeof(capture->start_why);
+	char node[64];
 	int rc;
 
+	if (!options.render_node) {
+		holding_arriving_node(&capture->holding, node, sizeof(node));
+		options.render_node = node[0] ? node : NULL;
+		options.node_later = !capture_attached(capture);
+	}
 	/* Here, since a GL context belongs to the thread that made it current. */
-	capture->renderer = renderer_create(&capture->options.renderer, why, size);
+	capture->renderer = renderer_create(&options, why, size);
 	if (!capture->renderer) {
 		return errno ? -errno : -EIO;
 	}
-	rc = session_init(&capture->session, capture->options.vgpu, capture->renderer);
+	snprintf(capture->renderer_text, sizeof(capture->renderer_text), "%s",
+		renderer_describe(capture->renderer));
+	rc = session_init(&capture->session, capture->renderer);
 	if (rc == 0) {
-		capture->pool = frame_pool_create(POOL_KEEP);
-		rc = capture->pool ? 0 : -ENOMEM;
+		rc = feeds_begin(&capture->feeds, capture->renderer);
 	}
 	if (rc < 0) {
 		snprintf(why, size, "no memory for the capture");
@@ -433,7 +422,6 @@ static void *capture_main(void *data)
 
 	prctl(PR_SET_NAME, "capture");
 	pacer_init(&capture->pacer, capture->options.max_fps);
-	capture->told_none = true;
 	capture->start_error = start_in_thread(capture);
 
 	bool good = capture->start_error == 0;
@@ -443,18 +431,22 @@ static void *capture_main(void *data)
 		run(capture);
 	}
 	session_finish(&capture->session);
+	holding_drop(&capture->holding);
+	holding_serve(&capture->holding, false);
 	renderer_destroy(capture->renderer);
 	capture->renderer = NULL;
-	frame_pool_destroy(capture->pool);
-	capture->pool = NULL;
+	feeds_end(&capture->feeds);
 	return NULL;
 }
 
 int capture_start(struct capture *capture, char *why, size_t why_size)
 {
-	int rc = pthread_create(&capture->thread, NULL, capture_main, capture);
+	int rc;
 
+	holding_serve(&capture->holding, true);
+	rc = pthread_create(&capture->thread, NULL, capture_main, capture);
 	if (rc != 0) {
+		holding_serve(&capture->holding, false);
 		snprintf(why, why_size, "the capture thread can't be started: %s", strerror(rc));
 		return -rc;
 	}
@@ -482,7 +474,12 @@ void capture_stop(struct capture *capture)
 
 const char *capture_renderer_text(const struct capture *capture)
 {
-	return renderer_describe(capture->renderer);
+	return capture->renderer_text;
+}
+
+void capture_vgpu_counters(struct capture *capture, struct vgpu_counters *sum)
+{
+	holding_counters(&capture->holding, sum);
 }
 
 struct renderer_counters *capture_renderer_counters(struct capture *capture)

@@ -3,9 +3,10 @@
  * The capture thread: looks at the vGPU at the pacer's beat and hands frames to the sinks.
  *
  * Damage adds up for each sink on its own, so a slow one loses nothing and costs nothing. While no
- * sink wants frames the thread sleeps and makes no VFIO call. Created, started and destroyed on the
- * main thread; capture_wake() is for any thread. It borrows the vgpu (which from capture_start() to
- * capture_stop() is the thread's alone) and the sinks, and owns its renderer.
+ * sink wants frames the thread sleeps and makes no VFIO call, but for a new EDID. Created, started and
+ * destroyed on the main thread; capture_wake() is for any thread. It owns the vgpu that it was given
+ * and the renderer, and borrows the sinks. It waits for nobody: when the device's owner ends, nothing
+ * that a viewer does holds up the closing of the device.
  */
 #ifndef BRIDGE_CAPTURE_H
 #define BRIDGE_CAPTURE_H
@@ -21,15 +22,26 @@
 struct capture;
 struct session_counters;
 struct vgpu;
+struct vgpu_counters;
 struct vgpu_edid;
 
 #define CAPTURE_MAX_SINKS 16
 
+struct capture_events {
+	/* [capture thread] The device was lost and closed: its owner ended, or it is gone itself. */
+	void (*lost)(void *data);
+};
+
 struct capture_options {
-	struct vgpu *vgpu;
-	struct renderer_options renderer; /* its string must live as long as the capture */
+	/*
+	 * Its string must live as long as the capture. Where it names no render node, each device
+	 * brings its own, and GL is opened (and kind GL tested) with the first device.
+	 */
+	struct renderer_options renderer;
 	unsigned max_fps;
 	const char *trace; /* file that gets a line for each frame, or NULL */
+	const struct capture_events *events; /* or NULL */
+	void *events_data;
 };
 
 struct capture_counters {
@@ -41,6 +53,11 @@ struct capture_counters {
 		blocked; /* looks after which something was owed and no sink could take it */
 	atomic_uint_fast64_t no_memory; /* frames not packed for lack of memory (they stay owed) */
 	atomic_uint_fast64_t rests; /* times the last watcher left */
+	atomic_uint_fast64_t devices; /* that were attached */
+	atomic_uint_fast64_t lost; /* of them without a capture_detach() */
+	atomic_uint_fast64_t hurries; /* times that input asked for the full rate */
+	atomic_uint_fast64_t edids; /* given to the guest's display */
+	atomic_uint_fast64_t edids_failed; /* that the device refused */
 };
 
 /* NULL with errno and one line in why. */
@@ -59,10 +76,16 @@ void capture_wake(struct capture *capture);
 /*
  * Hands a device over: takes ownership of vgpu and of owner, a pidfd of the process that the device
  * belongs to, or -1. Only while there is none. When the owner ends, the capture thread closes all
- * that pins the device at once, puts a card up and calls events->lost. [main]
+ * that pins the device at once, puts a card up and calls events->lost. Before capture_start() it is
+ * the device to start with, and to choose the renderer for. [main]
  */
 void capture_attach(struct capture *capture, struct vgpu *vgpu, int owner);
-/* Lets go of the device; on return nothing pins it. sentence is for the card. [main] */
+/* Is there a device, attached and not lost? [main] */
+bool capture_attached(struct capture *capture);
+/*
+ * Lets go of the device; on return nothing pins it. sentence is for the card. Where there is none it
+ * only changes the card. [main]
+ */
 void capture_detach(struct capture *capture, const char *sentence);
 /* The virtual machine is stopped (a QMP STOP): the last picture stays, marked. [main] */
 void capture_set_paused(struct capture *capture, bool paused);
@@ -71,7 +94,9 @@ bool capture_edid_limits(struct capture *capture, struct vgpu_edid *edid);
 /*
  * Gives the guest's display another EDID: unplug, set, 100 ms, plug, without holding up the picture.
  * One that comes meanwhile is the next; only the newest waits. The blob is copied; size 0 leaves the
- * display unplugged. It is also given to each device that is attached later. [main]
+ * display unplugged. It is also given to each device that is attached later. 0 (also without a
+ * device); -ENOTSUP where this device takes none and -E2BIG where it is too large for it, but later
+ * ones may take it. [main]
  */
 int capture_set_edid(struct capture *capture, const void *blob, size_t size);
 /* Input went to the guest, what it causes is near: look now. Any thread. */
@@ -79,8 +104,10 @@ void capture_hurry(struct capture *capture);
 /* A viewer pointed here, pixels of the picture: to learn the hot spot from. Any thread. */
 void capture_pointed(struct capture *capture, uint32_t x, uint32_t y);
 
-/* As of the start: to be called before anybody watches. */
+/* As of the start. */
 const char *capture_renderer_text(const struct capture *capture);
+/* Sums over all devices that there were. Any thread. */
+void capture_vgpu_counters(struct capture *capture, struct vgpu_counters *sum);
 /* Valid between a good capture_start() and capture_stop(); any thread. */
 struct renderer_counters *capture_renderer_counters(struct capture *capture);
 struct session_counters *capture_session_counters(struct capture *capture);

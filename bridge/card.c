@@ -17,6 +17,7 @@
 #define MAX_LINES 24
 #define MAX_COLUMNS 120
 #define MAX_SCALE 3
+#define DIMMED 112 /* of 256: how much of the background is mixed into a picture */
 
 /* Lines of the sentence, each columns characters at most; a word that is longer is cut up. */
 static int wrap(const char *sentence, int columns, char lines[MAX_LINES][MAX_COLUMNS + 1])
@@ -94,4 +95,26 @@ uint32_t *card_draw(uint32_t width, uint32_t height, const char *sentence)
 		sim_text(&canvas, x, y + i * cell_height, scale, INK, lines[i]);
 	}
 	return pixels;
+}
+
+void card_mark(uint32_t *pixels, uint32_t width, uint32_t height, const char *sentence)
+{
+	char lines[MAX_LINES][MAX_COLUMNS + 1];
+	int scale = choose_scale(width);
+	int count = wrap(sentence, columns_at((int)width, scale), lines);
+	int cell_width = SIM_FONT_WIDTH * scale, cell_height = SIM_FONT_HEIGHT * scale;
+	int strip = (count + 1) * cell_height;
+	int y = ((int)height - strip) / 2;
+	struct sim_canvas canvas;
+
+	sim_canvas_init(&canvas, pixels, width, (int)width, (int)height);
+	sim_blend(&canvas, sim_canvas_all(&canvas), BACKGROUND, DIMMED);
+	sim_fill(&canvas, sim_rect_make(0, y, (int)width, strip), BACKGROUND);
+	sim_fill(&canvas, sim_rect_make(0, y, (int)width, scale), RULE);
+	sim_fill(&canvas, sim_rect_make(0, y + strip - scale, (int)width, scale), RULE);
+	for (int i = 0; i < count; i++) {
+		int x = ((int)width - (int)strlen(lines[i]) * cell_width) / 2;
+
+		sim_text(&canvas, x, y + cell_height / 2 + i * cell_height, scale, INK, lines[i]);
+	}
 }

@@ -19,4 +19,7 @@
  */
 uint32_t *card_draw(uint32_t width, uint32_t height, const char *sentence);
 
+/* Marks a picture as one that stands still: dims it, and puts a strip with the sentence across it. */
+void card_mark(uint32_t *pixels, uint32_t width, uint32_t height, const char *sentence);
+
 #endif

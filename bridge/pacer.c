@@ -11,6 +11,7 @@ void pacer_init(struct pacer *pacer, unsigned max_fps)
 		.last_look = INT64_MIN / 2,
 		.due = INT64_MIN / 2,
 		.last_damage = INT64_MIN / 2,
+		.awake_until = INT64_MIN / 2,
 	};
 	pacer_reset(pacer);
 }
@@ -19,6 +20,11 @@ void pacer_reset(struct pacer *pacer)
 {
 	pacer->hurry = true;
 	pacer->due = INT64_MIN / 2;
+}
+
+void pacer_hurry(struct pacer *pacer, int64_t now)
+{
+	pacer->awake_until = now + PACER_AWAKE_NS;
 }
 
 static int64_t active_step(const struct pacer *pacer)
@@ -81,7 +87,8 @@ int64_t pacer_next_look(const struct pacer *pacer, bool owed, bool blocked)
 
 		return pacer->due > step ? step : pacer->due > soonest ? pacer->due : soonest;
 	}
-	if (pacer->last_look - pacer->last_damage < PACER_QUIET_NS) {
+	if (pacer->last_look - pacer->last_damage < PACER_QUIET_NS ||
+		pacer->last_look < pacer->awake_until) {
 		return pacer->last_look + active_step(pacer);
 	}
 	return pacer->last_look +

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #define PACER_QUIET_NS (250 * INT64_C(1000000)) /* without damage: slow down */
+#define PACER_AWAKE_NS (150 * INT64_C(1000000)) /* what a guest may need to draw what was typed */
 #define PACER_IDLE_STEP_NS (45 * INT64_C(1000000))
 #define PACER_BLOCKED_STEP_NS (100 * INT64_C(1000000)) /* no sink can take anything */
 /* Before a look that somebody new waits for: no eye sees it, and it can't become a busy loop. */
@@ -25,12 +26,15 @@ struct pacer {
 	int64_t last_damage;
 	int64_t due; /* when the next frame may leave */
 	bool hurry; /* somebody waits for the next look */
+	int64_t awake_until; /* full rate till then, whatever the picture does */
 	int64_t look_cost; /* smoothed cost of a look that found nothing, ns */
 };
 
 void pacer_init(struct pacer *pacer, unsigned max_fps);
 /* Someone began to watch, or has to be given everything anew: look now. */
 void pacer_reset(struct pacer *pacer);
+/* Something was done to the guest that it will show soon: full rate from now on, for a while. */
+void pacer_hurry(struct pacer *pacer, int64_t now);
 /* A look began at began and ended at ended. */
 void pacer_looked(struct pacer *pacer, int64_t began, int64_t ended, bool damage);
 /* A frame of a look that began at now left. */

@@ -31,8 +31,7 @@ struct door {
 
 struct server {
 	const struct options *options;
-	struct vgpu *vgpu;
-	char render_node[64];
+	char name[128]; /* of the device */
 	struct capture *capture;
 	struct viewers *viewers;
 	struct relays *relays;
@@ -104,7 +103,7 @@ static gboolean on_end(gpointer data)
 static gboolean on_stats(gpointer data)
 {
 	struct server *server = data;
-	char *json = stats_json(server->vgpu, server->capture, server->viewers, server->relays);
+	char *json = stats_json(server->capture, server->viewers, server->relays);
 	char *line = g_strconcat(json, "\n", NULL);
 
 	/* In one go: the capture thread writes to the log at any time. */
@@ -116,19 +115,51 @@ static gboolean on_stats(gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
+static gboolean on_lost_main(gpointer data)
+{
+	log_info("the device was let go");
+	return G_SOURCE_REMOVE;
+}
+
+/* On the capture thread: what is to be done is done on the main one. */
+static void on_lost(void *data)
+{
+	g_idle_add_full(G_PRIORITY_DEFAULT, on_lost_main, data, NULL);
+}
+
+static const struct capture_events capture_events = {
+	.lost = on_lost,
+};
+
+static int make_capture(struct server *server, char *why, size_t why_size)
+{
+	const struct options *options = server->options;
+	struct capture_options capture = {
+		.renderer = {.kind = options->renderer, .render_node = options->render_node},
+		.max_fps = options->max_fps,
+		.trace = options->trace,
+		.events = &capture_events,
+		.events_data = server,
+	};
+
+	server->capture = capture_create(&capture, why, why_size);
+	return server->capture ? EXIT_OK : EXIT_FAILED;
+}
+
 static int open_source(struct server *server, char *why, size_t why_size)
 {
+	struct vgpu *vgpu = source_open(server->options, why, why_size);
 	const struct vgpu_info *info;
 
-	server->vgpu = source_open(server->options, why, why_size);
-	if (!server->vgpu) {
+	if (!vgpu) {
 		return EXIT_SOURCE;
 	}
-	info = vgpu_info(server->vgpu);
+	info = vgpu_info(vgpu);
+	snprintf(server->name, sizeof(server->name), "%s", info->name);
 	log_info("source: %s, planes as %s%s", info->name, info->dmabuf ? "dma-buf" : "region",
 		info->cursor_plane ? ", with a cursor" : "");
-	snprintf(server->render_node, sizeof(server->render_node), "%s",
-		server->options->render_node ? server->options->render_node : info->render_node);
+	/* No process is known that it belongs to: it stays until it is gone itself. */
+	capture_attach(server->capture, vgpu, -1);
 	return EXIT_OK;
 }
 
@@ -149,7 +180,7 @@ static struct viewers *make_viewers(struct server *server, char *why, size_t why
 									: ACCESS_MAX_VIEW_ONLY;
 		}
 	}
-	viewers.sink.name = access->name ? access->name : vgpu_info(server->vgpu)->name;
+	viewers.sink.name = access->name ? access->name : server->name;
 	viewers.sink.uuid = access->has_uuid ? access->uuid : NULL;
 	viewers.view_only_sink = viewers.sink;
 	access_fill_sink(options, false, &tls, &viewers.sink);
@@ -159,18 +190,6 @@ static struct viewers *make_viewers(struct server *server, char *why, size_t why
 
 static int start_display(struct server *server, char *why, size_t why_size)
 {
-	const struct options *options = server->options;
-	struct capture_options capture_options = {
-		.vgpu = server->vgpu,
-		.renderer = {.kind = options->renderer,
-			.render_node = server->render_node[0] ? server->render_node : NULL},
-		.max_fps = options->max_fps,
-		.trace = options->trace,
-	};
-	server->capture = capture_create(&capture_options, why, why_size);
-	if (!server->capture) {
-		return EXIT_FAILED;
-	}
 	server->viewers = make_viewers(server, why, why_size);
 	if (!server->viewers) {
 		return EXIT_FAILED;
@@ -234,7 +253,6 @@ static void finish(struct server *server)
 	relays_destroy(server->relays);
 	viewers_destroy(server->viewers);
 	capture_destroy(server->capture);
-	vgpu_destroy(server->vgpu);
 	if (server->trim) {
 		g_source_remove(server->trim);
 	}
@@ -252,8 +270,11 @@ int serve(const struct options *options)
 	/* Before the first thread, so that the signals of an early end find their handlers. */
 	watch_signals(&server);
 
-	int code = open_source(&server, why, sizeof(why));
+	int code = make_capture(&server, why, sizeof(why));
 
+	if (code == EXIT_OK) {
+		code = open_source(&server, why, sizeof(why));
+	}
 	if (code == EXIT_OK) {
 		code = start_display(&server, why, sizeof(why));
 	}

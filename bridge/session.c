@@ -18,9 +18,9 @@
 
 #define SHAPE_BYTES ((size_t)CURSOR_MAX_SIDE * CURSOR_MAX_SIDE * sizeof(uint32_t))
 
-int session_init(struct session *session, struct vgpu *vgpu, struct renderer *renderer)
+int session_init(struct session *session, struct renderer *renderer)
 {
-	*session = (struct session){.vgpu = vgpu, .renderer = renderer};
+	*session = (struct session){.renderer = renderer};
 	session->shape = calloc(1, SHAPE_BYTES);
 	session->scratch = calloc(1, SHAPE_BYTES);
 	if (!session->shape || !session->scratch) {
@@ -31,8 +31,30 @@ int session_init(struct session *session, struct vgpu *vgpu, struct renderer *re
 	session->picture_ns = INT64_MIN / 2;
 	snprintf(session->renderer_text, sizeof(session->renderer_text), "%s",
 		renderer_describe(renderer));
-	buffers_init(&session->buffers, vgpu, renderer);
+	session_detach(session, SESSION_NO_DEVICE, SESSION_OFF_TEXT);
 	return 0;
+}
+
+void session_attach(struct session *session, struct vgpu *vgpu)
+{
+	session->vgpu = vgpu;
+	session->had_picture = false;
+	session->picture_ns = INT64_MIN / 2;
+	session->retry_ns = 0;
+	buffers_init(&session->buffers, vgpu, session->renderer);
+}
+
+void session_detach(struct session *session, enum session_state state, const char *sentence)
+{
+	buffers_clear(&session->buffers);
+	session->vgpu = NULL;
+	session->off_state = state;
+	snprintf(session->off_text, sizeof(session->off_text), "%s", sentence);
+}
+
+void session_set_paused(struct session *session, bool paused)
+{
+	session->paused = paused;
 }
 
 void session_finish(struct session *session)
@@ -53,6 +75,10 @@ void session_rest(struct session *session)
 	session->picture_ns = INT64_MIN / 2;
 	free(session->card_pixels);
 	session->card_pixels = NULL;
+	if (session->state == SESSION_PAUSED) {
+		/* It may run and stop again before somebody looks. */
+		session->state = SESSION_UNKNOWN;
+	}
 }
 
 /* A guest may change state with every look; the log must not grow with it. */
@@ -108,6 +134,37 @@ static void show_card(struct session *session, enum session_state state, const c
 	session->counters.cards_failed++;
 	free(session->card_pixels);
 	session->card_pixels = NULL;
+}
+
+/* The last picture, marked; without one a card. The guest draws nothing: once is enough. */
+static void show_paused(struct session *session, int64_t now, pixman_region32_t *damage)
+{
+	const struct snapshot *snapshot = renderer_snapshot(session->renderer);
+	size_t size = (size_t)snapshot->width * snapshot->height * sizeof(*snapshot->pixels);
+
+	if (session->state != SESSION_PICTURE) {
+		show_card(session, SESSION_PAUSED, SESSION_PAUSED_TEXT, now, damage);
+		return;
+	}
+	uint32_t *pixels = malloc(size);
+
+	if (!pixels) {
+		/* The next look tries again. */
+		session->counters.cards_failed++;
+		return;
+	}
+	memcpy(pixels, snapshot->pixels, size);
+	card_mark(pixels, snapshot->width, snapshot->height, SESSION_PAUSED_TEXT);
+	if (renderer_paint(session->renderer, pixels, snapshot->width, snapshot->height, damage) <
+		0) {
+		session->counters.cards_failed++;
+		free(pixels);
+		return;
+	}
+	set_state(session, SESSION_PAUSED, SESSION_PAUSED_TEXT, now);
+	session->counters.cards++;
+	free(session->card_pixels);
+	session->card_pixels = pixels;
 }
 
 static bool in_grace(const struct session *session, int64_t now)
@@ -255,7 +312,7 @@ static void look_primary(struct session *session, int64_t now, pixman_region32_t
 			return;
 		case VGPU_GONE:
 			buffers_clear(&session->buffers);
-			show_card(session, SESSION_GONE, "the device is gone", now, damage);
+			show_card(session, SESSION_GONE, SESSION_GONE_TEXT, now, damage);
 			return;
 		case VGPU_TRANSIENT:
 			show_trouble(
@@ -330,20 +387,28 @@ static void look_cursor(struct session *session)
 void session_look(struct session *session, int64_t now, pixman_region32_t *damage)
 {
 	session->counters.looks++;
-	if (session->state == SESSION_GONE) {
-		/* Asking a device that is gone helps nobody; its card only has to be put up again. */
-		show_card(session, SESSION_GONE, session->text, now, damage);
+	if (!session->vgpu) {
+		show_card(session, session->off_state, session->off_text, now, damage);
+		return;
+	}
+	if (session->paused && session->state == SESSION_PAUSED && session->card_pixels) {
 		return;
 	}
 	look_primary(session, now, damage);
 	if (session->state == SESSION_PICTURE && vgpu_info(session->vgpu)->cursor_plane) {
 		look_cursor(session);
 	}
+	if (session->paused && session->state != SESSION_GONE) {
+		show_paused(session, now, damage);
+	}
 }
 
 const struct cursor *session_cursor(const struct session *session)
 {
-	if (session->state == SESSION_PICTURE && !vgpu_info(session->vgpu)->cursor_plane) {
+	bool picture = session->state == SESSION_PICTURE ||
+		(session->state == SESSION_PAUSED && session->had_picture);
+
+	if (picture && session->vgpu && !vgpu_info(session->vgpu)->cursor_plane) {
 		return NULL;
 	}
 	return &session->cursor;

@@ -2,9 +2,9 @@
 /*
  * One vGPU and one renderer, joined: what there is to show now, be it the guest's picture or a card.
  *
- * A small state machine: no picture (with a reason), picture, gone. After each look the renderer's
- * snapshot holds what viewers should see. Capture thread only, but for the counters. Borrows vgpu and
- * renderer.
+ * A small state machine: no device (with a sentence), no picture (with a reason), picture, paused,
+ * gone. After each look the renderer's snapshot holds what viewers should see. Capture thread only, but
+ * for the counters. Borrows the vgpu, from session_attach() to session_detach(), and the renderer.
  */
 #ifndef BRIDGE_SESSION_H
 #define BRIDGE_SESSION_H
@@ -28,8 +28,15 @@ enum session_state {
 	SESSION_UNKNOWN, /* not looked yet */
 	SESSION_NO_PICTURE,
 	SESSION_PICTURE,
-	SESSION_GONE,
+	SESSION_GONE, /* the device did not answer any more; until another comes */
+	SESSION_NO_DEVICE,
+	SESSION_PAUSED, /* the virtual machine is stopped: its last picture, marked */
 };
+
+/* What the cards say where nothing else is known. */
+#define SESSION_OFF_TEXT "the virtual machine is off"
+#define SESSION_GONE_TEXT "the device is gone"
+#define SESSION_PAUSED_TEXT "paused"
 
 struct session_counters {
 	atomic_uint_fast64_t looks;
@@ -47,7 +54,7 @@ struct session_counters {
 };
 
 struct session {
-	struct vgpu *vgpu;
+	struct vgpu *vgpu; /* NULL: none */
 	struct renderer *renderer;
 	struct buffers buffers;
 	struct session_counters counters;
@@ -55,13 +62,19 @@ struct session {
 	enum session_state state;
 	char renderer_text[256]; /* as the log has it */
 	char text[256]; /* of the card that is up, or what picture is shown */
-	bool had_picture;
+	bool had_picture; /* of this device */
+	bool paused; /* to be shown as such */
+	enum session_state off_state; /* while there is no vgpu: NO_DEVICE or GONE */
+	char off_text[256];
 	int64_t picture_ns; /* when the last picture was read */
 	uint32_t *card_pixels; /* the card that is up, NULL: none */
 	uint32_t card_width, card_height;
 
 	struct plane failed; /* the plane that could not be imported, see retry_ns */
 	int64_t retry_ns;
+
+	/* Where a viewer pointed last, pixels; the serial grows with each time, 0: never yet. */
+	uint32_t pointed_x, pointed_y, pointed_serial;
 
 	struct cursor cursor;
 	uint32_t *shape; /* cursor.pixels */
@@ -71,9 +84,19 @@ struct session {
 	unsigned log_lines;
 };
 
-/* 0 or -ENOMEM. */
-int session_init(struct session *session, struct vgpu *vgpu, struct renderer *renderer);
+/* Begins without a device. 0 or -ENOMEM. */
+int session_init(struct session *session, struct renderer *renderer);
 void session_finish(struct session *session);
+
+/* A device has come; while there is none. */
+void session_attach(struct session *session, struct vgpu *vgpu);
+/*
+ * Lets go of the device and of all that pins it; the next look puts a card up. state: NO_DEVICE or
+ * GONE. Also where there is none: then it is the sentence that changes.
+ */
+void session_detach(struct session *session, enum session_state state, const char *sentence);
+/* The virtual machine is stopped, or runs again. Seen by the next look. */
+void session_set_paused(struct session *session, bool paused);
 
 /*
  * Looks at the device once, and adds to damage what changed in the snapshot. now: CLOCK_MONOTONIC ns.

@@ -32,9 +32,12 @@ static void add_object(GString *json, const char *name, const struct field *fiel
 #name, (counters)->name \
 	}
 
-static void add_vgpu(GString *json, struct vgpu *vgpu)
+static void add_vgpu(GString *json, struct capture *capture)
 {
-	struct vgpu_counters *c = vgpu_counters(vgpu);
+	struct vgpu_counters sum, *c = &sum;
+
+	capture_vgpu_counters(capture, &sum);
+
 	struct field fields[] = {FIELD(c, ioctls), FIELD(c, queries), FIELD(c, fetches),
 		FIELD(c, maps), FIELD(c, transient), FIELD(c, stale)};
 	struct field refused[PLANE_REFUSAL_COUNT];
@@ -59,7 +62,9 @@ static void add_capture(GString *json, struct capture *capture)
 		FIELD(s, import_failed), FIELD(s, no_memory), FIELD(s, cursor_failed),
 		FIELD(s, log_suppressed), FIELD(s, state)};
 	struct field fields[] = {FIELD(c, ticks), FIELD(c, frames), FIELD(c, rects),
-		FIELD(c, bytes), FIELD(c, blocked), FIELD(c, no_memory), FIELD(c, rests)};
+		FIELD(c, bytes), FIELD(c, blocked), FIELD(c, no_memory), FIELD(c, rests),
+		FIELD(c, devices), FIELD(c, lost), FIELD(c, hurries), FIELD(c, edids),
+		FIELD(c, edids_failed)};
 
 	add_object(json, "render", render, G_N_ELEMENTS(render));
 	add_object(json, "session", session, G_N_ELEMENTS(session));
@@ -102,12 +107,11 @@ static void add_viewers(GString *json, struct viewers *viewers)
 	add_object(json, "viewers", fields, G_N_ELEMENTS(fields));
 }
 
-char *stats_json(struct vgpu *vgpu, struct capture *capture, struct viewers *viewers,
-	const struct relays *relays)
+char *stats_json(struct capture *capture, struct viewers *viewers, const struct relays *relays)
 {
 	GString *json = g_string_new("{");
 
-	add_vgpu(json, vgpu);
+	add_vgpu(json, capture);
 	add_capture(json, capture);
 	add_spice(json, viewers);
 	add_viewers(json, viewers);

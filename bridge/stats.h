@@ -7,11 +7,9 @@
 
 struct capture;
 struct relays;
-struct vgpu;
 struct viewers;
 
 /* The line, without newline, for g_free(). */
-char *stats_json(struct vgpu *vgpu, struct capture *capture, struct viewers *viewers,
-	const struct relays *relays);
+char *stats_json(struct capture *capture, struct viewers *viewers, const struct relays *relays);
 
 #endif

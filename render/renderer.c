@@ -64,6 +64,19 @@ static bool has_hardware_gl(struct renderer *renderer)
 	return open_gl(renderer) == 0 && !gl_is_software(renderer->gl);
 }
 
+/* What there is to say while GL is not open. */
+static void describe_closed(struct renderer *renderer)
+{
+	static const char *const texts[] = {
+		[RENDERER_CPU] = "cpu",
+		[RENDERER_AUTO] = "cpu, and gl once a buffer needs it",
+		[RENDERER_GL] = "gl, once there is a device",
+	};
+
+	snprintf(renderer->description, sizeof(renderer->description), "%s",
+		texts[renderer->options.kind]);
+}
+
 struct renderer *renderer_create(const struct renderer_options *options, char *why, size_t why_size)
 {
 	struct renderer *renderer;
@@ -87,22 +100,13 @@ struct renderer *renderer_create(const struct renderer_options *options, char *w
 			goto no_memory;
 		}
 	}
-
-	switch (options->kind) {
-	case RENDERER_CPU:
-		snprintf(renderer->description, sizeof(renderer->description), "cpu");
-		break;
-	case RENDERER_AUTO:
-		snprintf(renderer->description, sizeof(renderer->description),
-			"cpu, and gl once a buffer needs it");
-		break;
-	case RENDERER_GL:
+	describe_closed(renderer);
+	if (options->kind == RENDERER_GL && !options->node_later) {
 		ret = open_gl(renderer);
 		if (ret < 0) {
 			snprintf(why, why_size, "%s", renderer->gl_missing);
 			goto error;
 		}
-		break;
 	}
 	return renderer;
 
@@ -124,6 +128,36 @@ void renderer_destroy(struct renderer *renderer)
 	free((char *)renderer->options.render_node);
 	free(renderer->snapshot.pixels);
 	free(renderer);
+}
+
+int renderer_set_node(
+	struct renderer *renderer, const char *render_node, char *why, size_t why_size)
+{
+	const char *old = renderer->options.render_node;
+	bool same = old && render_node ? strcmp(old, render_node) == 0 : old == render_node;
+
+	if (!same) {
+		char *copy = render_node ? strdup(render_node) : NULL;
+
+		if (render_node && !copy) {
+			snprintf(why, why_size, "no memory for a renderer");
+			return -ENOMEM;
+		}
+		gl_destroy(renderer->gl);
+		renderer->gl = NULL;
+		free((char *)old);
+		renderer->options.render_node = copy;
+		describe_closed(renderer);
+	}
+	if (!renderer->gl) {
+		/* What failed before may do now. */
+		renderer->gl_missing[0] = '\0';
+	}
+	if (renderer->options.kind == RENDERER_GL && open_gl(renderer) < 0) {
+		snprintf(why, why_size, "%s", renderer->gl_missing);
+		return -ENOTSUP;
+	}
+	return 0;
 }
 
 const char *renderer_describe(const struct renderer *renderer)
@@ -176,7 +210,11 @@ int renderer_can_import(
 		}
 	}
 	if (open_gl(renderer) < 0) {
-		join_reasons(renderer, cpu, why, why_size);
+		if (renderer->options.kind == RENDERER_GL) {
+			snprintf(why, why_size, "%s", renderer->gl_missing);
+		} else {
+			join_reasons(renderer, cpu, why, why_size);
+		}
 		return -ENOTSUP;
 	}
 	return gl_can_import(renderer->gl, format, modifier, why, why_size);
@@ -199,6 +237,10 @@ static int import(struct renderer *renderer, const struct buffer_attributes *att
 		return cpu_import(renderer, attributes, result, why, why_size);
 	}
 	if (kind == RENDERER_GL) {
+		if (open_gl(renderer) < 0) {
+			snprintf(why, why_size, "%s", renderer->gl_missing);
+			return -ENOTSUP;
+		}
 		return gl_import(renderer->gl, attributes, result, why, why_size);
 	}
 

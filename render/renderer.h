@@ -32,6 +32,7 @@ enum renderer_kind {
 struct renderer_options {
 	enum renderer_kind kind;
 	const char *render_node; /* path, or NULL: surfaceless or the software device */
+	bool node_later; /* kind GL opens at its first need only: renderer_set_node() comes first */
 };
 
 struct renderer_counters {
@@ -55,6 +56,14 @@ struct snapshot {
 struct renderer *renderer_create(
 	const struct renderer_options *options, char *why, size_t why_size);
 void renderer_destroy(struct renderer *renderer);
+
+/*
+ * Another device, another GPU: GL is opened on this node from now on (NULL: as in the options). While
+ * there is no image. 0, or -errno with one line in why where kind GL can't be had there; then imports
+ * say so too.
+ */
+int renderer_set_node(
+	struct renderer *renderer, const char *render_node, char *why, size_t why_size);
 
 /* One line for the log: "cpu", or "gl: llvmpipe (software) on surfaceless, OpenGL ES 3.2 …". */
 const char *renderer_describe(const struct renderer *renderer);

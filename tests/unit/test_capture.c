@@ -119,7 +119,7 @@ static struct fixture *create(const char *text, int sinks)
 	assert_non_null(f->vgpu);
 
 	struct capture_options capture_options = {
-		.vgpu = f->vgpu, .renderer = {.kind = RENDERER_CPU}, .max_fps = 60};
+		.renderer = {.kind = RENDERER_CPU}, .max_fps = 60};
 
 	f->capture = capture_create(&capture_options, why, sizeof(why));
 	assert_non_null(f->capture);
@@ -130,6 +130,7 @@ static struct fixture *create(const char *text, int sinks)
 			capture_add_sink(f->capture, &(struct sink){&viewer_ops, &f->viewers[i]}),
 			0);
 	}
+	capture_attach(f->capture, f->vgpu, -1);
 	assert_int_equal(capture_start(f->capture, why, sizeof(why)), 0);
 	return f;
 }
@@ -146,7 +147,6 @@ static void watch(struct fixture *f, int i, bool wants)
 static void destroy(struct fixture *f)
 {
 	capture_destroy(f->capture);
-	vgpu_destroy(f->vgpu);
 	free(f->viewers[0].canvas);
 	free(f->viewers[1].canvas);
 	free(f);

@@ -58,7 +58,8 @@ static struct fixture *create(const char *text)
 	assert_non_null(f->vgpu);
 	f->renderer = renderer_create(&renderer, why, sizeof(why));
 	assert_non_null(f->renderer);
-	assert_int_equal(session_init(&f->session, f->vgpu, f->renderer), 0);
+	assert_int_equal(session_init(&f->session, f->renderer), 0);
+	session_attach(&f->session, f->vgpu);
 	pixman_region32_init(&f->damage);
 	command(f, "pause");
 	return f;
@@ -227,9 +228,12 @@ static void test_gone_is_final_and_silent(void **state)
 	assert_true(damaged(f));
 	assert_string_equal(f->session.text, "the device is gone");
 	assert_int_equal(f->session.buffers.count, 0);
+	session_detach(&f->session, SESSION_GONE, SESSION_GONE_TEXT);
 	uint64_t calls = vgpu_counters(f->vgpu)->ioctls;
 
 	look(f, 5000);
+	assert_false(damaged(f));
+	assert_int_equal(f->session.state, SESSION_GONE);
 	assert_int_equal(vgpu_counters(f->vgpu)->ioctls, calls);
 	destroy(f);
 }
