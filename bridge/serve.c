@@ -194,7 +194,8 @@ static int start_display(struct server *server, char *why, size_t why_size)
 	if (!server->viewers) {
 		return EXIT_FAILED;
 	}
-	server->relays = relays_create(viewers_sink(server->viewers, 0), options, why, why_size);
+	server->relays =
+		relays_create(viewers_sink(server->viewers, 0), server->options, why, why_size);
 	if (!server->relays) {
 		return EXIT_FAILED;
 	}
