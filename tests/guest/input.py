@@ -136,7 +136,7 @@ def place(reports, number):
 
 def is_at(axis, pixel, size):
     """Does a coordinate mean this pixel? Guests scale by the width or by the last pixel."""
-    return all(abs(axis * n / ABS_MAX - pixel) <= 1 for n in (size, size - 1))
+    return all(abs(axis * n / ABS_MAX - pixel) < 1.5 for n in (size, size - 1))
 
 
 class Pointing:
@@ -306,7 +306,7 @@ class Hands:
         self.viewer.send(f"mouse-move {self.at[0]} {self.at[1]} {self.buttons}")
 
     def button(self):
-        name = self.random.choice(("left", "middle", "right"))
+        name = self.random.choice(tuple(BUTTONS))
         mask = client.BUTTONS[name]
         self.buttons ^= mask
         down = bool(self.buttons & mask)
@@ -328,22 +328,22 @@ class Eyes:
         self.keys = []
         self.pointer = []
         self.at = {}
+        # Buttons and coordinates of one report come together, buttons before or after: the place
+        # that counts is the one at its end.
+        self.pending = []
 
     def look(self):
         keys, tablet = self.numbers
-        # Buttons and coordinates of one report come together, buttons before or after: the place
-        # that counts is the one at its end.
-        pending = []
         for number, kind, code, value in self.reports.take():
             if number == keys and kind == EV_KEY:
                 self.keys.append((code, value))
             elif number == tablet and kind == EV_ABS and code in (ABS_X, ABS_Y):
                 self.at[code] = value
             elif number == tablet and (kind == EV_KEY or (kind, code) == (EV_REL, REL_WHEEL)):
-                pending.append((code, value))
+                self.pending.append((code, value))
             elif number == tablet and kind == guest.EV_SYN:
-                self.pointer += [(event, dict(self.at)) for event in pending]
-                pending = []
+                self.pointer += [(event, dict(self.at)) for event in self.pending]
+                self.pending = []
 
     def is_at(self, at, place=None):
         place = self.at if place is None else place
@@ -361,9 +361,13 @@ def check_seen(hands, eyes, done):
 
 
 def many(setup):
-    """1,000 random events: all arrive, in order. Then the viewer dies with keys and buttons held."""
+    """1,000 random events: all arrive, in order. Then the viewer dies with keys and buttons held.
+
+    QEMU's USB tablet joins a press with the movement after it, so that it comes at another place; the
+    one of virtio joins nothing.
+    """
     seed = int(os.environ.get("SEED", "20"))
-    with bed(setup, *USB_TABLET) as b:
+    with bed(setup, "-device", "virtio-tablet-pci") as b:
         b.viewer.wait_mouse_mode("client", 20)
         hands = Hands(b, seed)
         eyes = Eyes(b, b.reports.device("at", "keyboard"), b.reports.device("tablet"))
