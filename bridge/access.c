@@ -383,7 +383,7 @@ int access_check(struct options *options)
 {
 	struct access_options *access = &options->access;
 
-	if (options->verb != VERB_SERVE) {
+	if (options->verb == VERB_PROBE) {
 		return 0;
 	}
 	if (options->n_addresses == 0) {

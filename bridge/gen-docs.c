@@ -29,7 +29,7 @@ static void print_man_entry(const struct option_spec *spec)
 		printf("\n\t%c%s.", toupper((unsigned char)spec->help[0]), spec->help + 1);
 	}
 	if (spec->section != SECTION_SOURCE && spec->verbs == FOR_SERVE) {
-		printf(" Only for *serve*.");
+		printf(" Not for *probe*.");
 	}
 	printf("\n\n");
 }
@@ -127,13 +127,17 @@ static int print_completion(void)
 	       "\tCOMPREPLY=()\n"
 	       "\tcurrent=${typed[last]}\n"
 	       "\tif ((last <= 1)); then\n"
-	       "\t\tmapfile -t COMPREPLY < <(compgen -W 'serve probe --help --version' -- "
-	       "\"$current\")\n"
+	       "\t\tmapfile -t COMPREPLY < <(compgen -W '");
+	for (int i = 0; i < VERB_COUNT; i++) {
+		printf("%s ", verb_name((enum verb)i));
+	}
+	printf("--help --version' -- \"$current\")\n"
 	       "\t\treturn\n"
 	       "\tfi\n"
 	       "\tcase ${typed[1]} in\n");
-	print_completion_verb(VERB_SERVE);
-	print_completion_verb(VERB_PROBE);
+	for (int i = 0; i < VERB_COUNT; i++) {
+		print_completion_verb((enum verb)i);
+	}
 	printf("\tesac\n"
 	       "\tif [[ $current == --*=* ]]; then\n"
 	       "\t\toption=${current%%%%=*}\n"
@@ -172,8 +176,12 @@ int main(int argc, char **argv)
 		return print_completion();
 	}
 	if (argc == 3 && !strcmp(argv[1], "help")) {
-		options_print_help(stdout, !strcmp(argv[2], "probe") ? VERB_PROBE : VERB_SERVE);
-		return 0;
+		for (int i = 0; i < VERB_COUNT; i++) {
+			if (!strcmp(argv[2], verb_name((enum verb)i))) {
+				options_print_help(stdout, (enum verb)i);
+				return 0;
+			}
+		}
 	}
 	fprintf(stderr, "usage: gen-docs man TEMPLATE | completion | help VERB\n");
 	return 1;

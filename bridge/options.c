@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <glib.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -277,37 +278,69 @@ static int apply(struct options *options, const struct reading *reading,
 
 static int choose_source(struct options *options)
 {
+	const struct {
+		enum source_kind kind;
+		const char *name;
+		bool given;
+	} sources[] = {
+		{SOURCE_GROUP, " --group", options->group},
+		{SOURCE_CDEV, " --cdev", options->cdev},
+		{SOURCE_FD, " --fd", options->fd >= 0},
+		{SOURCE_SIMULATE, " --simulate", options->simulate},
+		{SOURCE_VM, " --vm", options->vm},
+		{SOURCE_PID, " --qemu-pid", options->qemu_pid},
+		{SOURCE_FD_SOCKET, " --fd-socket", options->fd_socket},
+	};
+	const char *names[G_N_ELEMENTS(sources) + 1];
+	bool narrows = options->group || options->vm || options->qemu_pid;
 	unsigned count = 0;
+	char *list;
 
-	if (options->simulate) {
-		options->source = SOURCE_SIMULATE;
-		count++;
+	for (size_t i = 0; i < G_N_ELEMENTS(sources); i++) {
+		if (sources[i].given) {
+			options->source = sources[i].kind;
+			names[count++] = sources[i].name;
+		}
 	}
-	if (options->fd >= 0) {
-		options->source = SOURCE_FD;
-		count++;
+	if (options->mdev && !narrows) {
+		if (count == 0) {
+			options->source = SOURCE_MDEV;
+		}
+		names[count++] = " --mdev";
 	}
-	if (options->cdev) {
-		options->source = SOURCE_CDEV;
-		count++;
-	}
-	if (options->group) {
-		options->source = SOURCE_GROUP;
-		count++;
-	} else if (options->mdev) {
-		options->source = SOURCE_MDEV;
-		count++;
+	if (count == 1) {
+		if (options->verb == VERB_RUN) {
+			options->source = SOURCE_RUN;
+		}
+		return 0;
 	}
 	if (count == 0) {
-		log_error("no source; give one of --mdev UUID, --group N, --cdev PATH, --fd N or "
-			  "--simulate");
+		log_error(options->verb == VERB_RUN
+				? "no source; give one of --mdev UUID or --cdev PATH"
+				: "no source; give one of --mdev UUID, --group N, --cdev PATH, "
+				  "--fd N, --vm NAME, --qemu-pid PID, --fd-socket PATH or "
+				  "--simulate");
 		return -EINVAL;
 	}
-	if (count > 1) {
-		log_error("%u sources:%s%s%s%s%s; give exactly one (--mdev also goes with --group)",
-			count, options->mdev ? " --mdev" : "", options->group ? " --group" : "",
-			options->cdev ? " --cdev" : "", options->fd >= 0 ? " --fd" : "",
-			options->simulate ? " --simulate" : "");
+	names[count] = NULL;
+	list = g_strjoinv("", (char **)names);
+	log_error("%u sources:%s; give exactly one (--mdev also goes with --group, --vm and "
+		  "--qemu-pid)",
+		count, list);
+	g_free(list);
+	return -EINVAL;
+}
+
+static int check_command(const struct options *options)
+{
+	if (options->verb == VERB_RUN && !options->command) {
+		log_error("no command to run; write -- and then QEMU's, such as -- "
+			  "qemu-system-x86_64 -m 2G -display none");
+		return -EINVAL;
+	}
+	if (options->fd_socket_uid != UINT_MAX && !options->fd_socket) {
+		log_error("--fd-socket-uid: '%u' is of use with --fd-socket only; give that too",
+			options->fd_socket_uid);
 		return -EINVAL;
 	}
 	return 0;
@@ -315,18 +348,37 @@ static int choose_source(struct options *options)
 
 static void print_usage(FILE *stream)
 {
-	fprintf(stream,
-		"Usage: vgpu-bridge serve SOURCE --listen ADDRESS [OPTION...]\n"
-		"       vgpu-bridge probe SOURCE [OPTION...]\n"
-		"\n"
-		"  serve   show a virtual GPU's picture to SPICE viewers\n"
-		"  probe   say what a virtual GPU offers, and if it can't be shown, why\n"
-		"\n"
-		"vgpu-bridge serve --help and vgpu-bridge probe --help list the options.\n");
+	for (int i = 0; i < VERB_COUNT; i++) {
+		fprintf(stream, "%s vgpu-bridge %s %s\n",
+			i ? "      " : "Usage:", verb_name((enum verb)i), verb_usage((enum verb)i));
+	}
+	fprintf(stream, "\n");
+	for (int i = 0; i < VERB_COUNT; i++) {
+		fprintf(stream, "  %-13s %s\n", verb_name((enum verb)i),
+			verb_summary((enum verb)i));
+	}
+	fprintf(stream, "\nEach has --help, which lists its options.\n");
+}
+
+/* "serve, probe or run" */
+static char *list_verbs(void)
+{
+	GString *list = g_string_new(NULL);
+
+	for (int i = 0; i < VERB_COUNT; i++) {
+		g_string_append_printf(list, "%s%s",
+			i == 0                       ? ""
+				: i + 1 < VERB_COUNT ? ", "
+						     : " or ",
+			verb_name((enum verb)i));
+	}
+	return g_string_free(list, FALSE);
 }
 
 static int parse_verb(enum verb *verb, int argc, char **argv)
 {
+	char *list;
+
 	if (argc < 2) {
 		log_error(
 			"no command; write vgpu-bridge serve ... or vgpu-bridge probe ..., or see "
@@ -341,14 +393,16 @@ static int parse_verb(enum verb *verb, int argc, char **argv)
 		printf("vgpu-bridge %s\n", VGPU_BRIDGE_VERSION);
 		return 1;
 	}
-	for (int i = VERB_SERVE; i <= VERB_PROBE; i++) {
+	for (int i = 0; i < VERB_COUNT; i++) {
 		if (!strcmp(argv[1], verb_name((enum verb)i))) {
 			*verb = (enum verb)i;
 			return 0;
 		}
 	}
-	log_error("'%s': not a command; the first word is serve or probe, see vgpu-bridge --help",
-		argv[1]);
+	list = list_verbs();
+	log_error(
+		"'%s': not a command; the first word is %s, see vgpu-bridge --help", argv[1], list);
+	g_free(list);
 	return -EINVAL;
 }
 
@@ -360,10 +414,18 @@ int options_parse(struct options *options, int argc, char **argv)
 
 	memset(options, 0, sizeof(*options));
 	options->fd = -1;
+	options->fd_socket_uid = UINT_MAX;
 	options->max_fps = 60;
 	result = parse_verb(&options->verb, argc, argv);
 	if (result != 0) {
 		return result;
+	}
+	/* What follows -- is not ours to look at. */
+	for (int i = 2; options->verb == VERB_RUN && i < argc; i++) {
+		if (!strcmp(argv[i], "--")) {
+			options->command = i + 1 < argc ? argv + i + 1 : NULL;
+			argc = i;
+		}
 	}
 	reading_init(&line, options->verb);
 	reading_init(&file, options->verb);
@@ -403,6 +465,9 @@ int options_parse(struct options *options, int argc, char **argv)
 		result = choose_source(options);
 	}
 	if (result == 0) {
+		result = check_command(options);
+	}
+	if (result == 0) {
 		result = access_check(options);
 	}
 
@@ -434,6 +499,8 @@ void options_finish(struct options *options)
 	free(options->mdev);
 	free(options->group);
 	free(options->cdev);
+	free(options->vm);
+	free(options->fd_socket);
 	free(options->simulate);
 	free(options->render_node);
 	free(options->trace);

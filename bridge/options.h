@@ -28,9 +28,19 @@ enum exit_code {
 	EXIT_LISTEN = 5, /* an address can't be listened on */
 };
 
-enum verb { VERB_SERVE, VERB_PROBE };
+enum verb { VERB_SERVE, VERB_PROBE, VERB_RUN, VERB_COUNT };
 
-enum source_kind { SOURCE_MDEV, SOURCE_GROUP, SOURCE_CDEV, SOURCE_FD, SOURCE_SIMULATE };
+enum source_kind {
+	SOURCE_MDEV,
+	SOURCE_GROUP,
+	SOURCE_CDEV,
+	SOURCE_FD,
+	SOURCE_SIMULATE,
+	SOURCE_VM, /* QEMU's, found by the name of its virtual machine */
+	SOURCE_PID, /* QEMU's */
+	SOURCE_FD_SOCKET, /* handed over by a launcher */
+	SOURCE_RUN, /* of the QEMU that we start */
+};
 
 /* A socket of QEMU that is joined with a channel of the viewer. */
 struct channel_option {
@@ -42,10 +52,15 @@ struct channel_option {
 struct options {
 	enum verb verb;
 	enum source_kind source;
-	char *mdev; /* UUID; also narrows a group */
+	char *mdev; /* UUID; also narrows a group, --vm and --qemu-pid */
 	char *group; /* number or path */
 	char *cdev; /* path */
 	int fd; /* inherited, -1 */
+	char *vm; /* name of the virtual machine */
+	int qemu_pid; /* 0: none */
+	char *fd_socket; /* path of a socket to listen on */
+	unsigned fd_socket_uid; /* may hand over beside ourselves and root; UINT_MAX: nobody */
+	char **command; /* QEMU's, after --; points into argv, NULL without */
 	char *simulate; /* what follows --simulate=, "" without */
 	struct listen_address *addresses;
 	size_t n_addresses;

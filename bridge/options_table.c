@@ -26,12 +26,13 @@ const struct option_spec option_specs[] = {
 		.man = "The vGPU with this UUID, as listed in _/sys/bus/mdev/devices_. Its VFIO "
 		       "group, or its character device where the kernel has iommufd, is found by "
 		       "itself, and so is the render node of the GPU that it is part of. With "
-		       "*--group* it chooses one device of a group that holds several.",
+		       "*--group* it chooses one device of a group that holds several, with *--vm* "
+		       "and *--qemu-pid* one vGPU of a virtual machine that has several.",
 		.set = set_mdev,
 	},
 	{
 		.name = "group",
-		.verbs = FOR_BOTH,
+		.verbs = FOR_SOURCE,
 		.section = SECTION_SOURCE,
 		.argument = "N|PATH",
 		.completion = COMPLETE_GROUP,
@@ -54,7 +55,7 @@ const struct option_spec option_specs[] = {
 	},
 	{
 		.name = "fd",
-		.verbs = FOR_BOTH,
+		.verbs = FOR_SOURCE,
 		.section = SECTION_SOURCE,
 		.argument = "N",
 		.help = "an inherited VFIO device descriptor",
@@ -62,8 +63,50 @@ const struct option_spec option_specs[] = {
 		.set = set_fd,
 	},
 	{
+		.name = "vm",
+		.verbs = FOR_SOURCE,
+		.section = SECTION_SOURCE,
+		.argument = "NAME",
+		.help = "the vGPU of this running virtual machine",
+		.man = "The vGPU of the virtual machine _NAME_: a libvirt domain, or any QEMU that "
+		       "was started with *-name* _NAME_. *serve* waits until there is one, and "
+		       "again after it has ended; viewers stay connected. See *ATTACHING*.",
+		.set = set_vm,
+	},
+	{
+		.name = "qemu-pid",
+		.verbs = FOR_SOURCE,
+		.section = SECTION_SOURCE,
+		.argument = "PID",
+		.help = "the vGPU that this QEMU process has open",
+		.man = "The vGPU that the process _PID_, a QEMU, has open. A process does not come "
+		       "back, so *serve* ends with it, with exit status 0. See *ATTACHING*.",
+		.set = set_qemu_pid,
+	},
+	{
+		.name = "fd-socket",
+		.verbs = FOR_SOURCE,
+		.section = SECTION_SOURCE,
+		.argument = "PATH",
+		.completion = COMPLETE_FILES,
+		.help = "a socket on which a launcher hands the device over",
+		.man = "Listens on the unix socket _PATH_ (mode 0600) for a launcher that hands over "
+		       "the device's descriptor; see *HANDING OVER*. Needs no rights of ours.",
+		.set = set_fd_socket,
+	},
+	{
+		.name = "fd-socket-uid",
+		.verbs = FOR_SOURCE,
+		.section = SECTION_SOURCE,
+		.argument = "UID",
+		.help = "this user's number may hand over too",
+		.man = "With *--fd-socket*: beside our own user and root, the user with this number "
+		       "may hand over. The socket's mode is 0666 then; who connects is asked for.",
+		.set = set_fd_socket_uid,
+	},
+	{
 		.name = "simulate",
-		.verbs = FOR_BOTH,
+		.verbs = FOR_SOURCE,
 		.section = SECTION_SOURCE,
 		.argument = "SPEC",
 		.optional_argument = true,
@@ -441,9 +484,34 @@ const char *option_section_name(enum option_section section)
 	return names[section];
 }
 
+static const struct verb_spec {
+	const char *name, *usage, *summary, *help;
+} verb_specs[VERB_COUNT] = {
+	[VERB_SERVE] = {"serve", "SOURCE --listen ADDRESS [OPTION...]",
+		"show a virtual GPU's picture to SPICE viewers",
+		"Serves a virtual GPU's picture as a SPICE display."},
+	[VERB_PROBE] = {"probe", "SOURCE [OPTION...]",
+		"say what a virtual GPU offers, and if it can't be shown, why",
+		"Says what a virtual GPU offers, and if it can't be shown, why."},
+	[VERB_RUN] = {"run",
+		"--mdev UUID|--cdev PATH --listen ADDRESS [OPTION...] -- QEMU [ARGUMENT...]",
+		"start QEMU with a virtual GPU and serve it",
+		"Starts QEMU, gives it the virtual GPU, and serves the picture until QEMU ends."},
+};
+
 const char *verb_name(enum verb verb)
 {
-	return verb == VERB_SERVE ? "serve" : "probe";
+	return verb_specs[verb].name;
+}
+
+const char *verb_usage(enum verb verb)
+{
+	return verb_specs[verb].usage;
+}
+
+const char *verb_summary(enum verb verb)
+{
+	return verb_specs[verb].summary;
 }
 
 static void print_option(FILE *stream, const struct option_spec *spec)
@@ -467,15 +535,8 @@ static void print_option(FILE *stream, const struct option_spec *spec)
 
 void options_print_help(FILE *stream, enum verb verb)
 {
-	if (verb == VERB_SERVE) {
-		fprintf(stream,
-			"Usage: vgpu-bridge serve SOURCE --listen ADDRESS [OPTION...]\n"
-			"Serves a virtual GPU's picture as a SPICE display.\n");
-	} else {
-		fprintf(stream,
-			"Usage: vgpu-bridge probe SOURCE [OPTION...]\n"
-			"Says what a virtual GPU offers, and if it can't be shown, why.\n");
-	}
+	fprintf(stream, "Usage: vgpu-bridge %s %s\n%s\n", verb_name(verb), verb_usage(verb),
+		verb_specs[verb].help);
 	for (int section = 0; section < SECTION_COUNT; section++) {
 		bool titled = false;
 

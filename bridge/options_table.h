@@ -13,9 +13,11 @@
 
 #include "bridge/options.h"
 
-#define FOR_SERVE (1u << VERB_SERVE)
+#define FOR_RUN (1u << VERB_RUN) /* has all that serve has, but other sources */
+#define FOR_SERVE (1u << VERB_SERVE | FOR_RUN)
 #define FOR_PROBE (1u << VERB_PROBE)
 #define FOR_BOTH (FOR_SERVE | FOR_PROBE)
+#define FOR_SOURCE (1u << VERB_SERVE | FOR_PROBE) /* a source that is there without us */
 
 enum option_section {
 	SECTION_SOURCE,
@@ -62,6 +64,10 @@ const struct option_spec *option_find(const char *name);
 /* "Source", "Address", ... */
 const char *option_section_name(enum option_section section);
 const char *verb_name(enum verb verb);
+/* What it does, in a few words. */
+const char *verb_summary(enum verb verb);
+/* What follows "vgpu-bridge VERB" on the command line. */
+const char *verb_usage(enum verb verb);
 
 /* What --help prints, for one verb. */
 void options_print_help(FILE *stream, enum verb verb);
@@ -73,6 +79,10 @@ DECLARE_SETTER(mdev);
 DECLARE_SETTER(group);
 DECLARE_SETTER(cdev);
 DECLARE_SETTER(fd);
+DECLARE_SETTER(vm);
+DECLARE_SETTER(qemu_pid);
+DECLARE_SETTER(fd_socket);
+DECLARE_SETTER(fd_socket_uid);
 DECLARE_SETTER(simulate);
 DECLARE_SETTER(listen);
 DECLARE_SETTER(password_file);

@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "bridge/options_table.h"
@@ -123,6 +125,60 @@ int set_fd(struct options *options, const char *value, char *why, size_t why_siz
 			number);
 	}
 	options->fd = (int)number;
+	return 0;
+}
+
+int set_vm(struct options *options, const char *value, char *why, size_t why_size)
+{
+	size_t length = strlen(value);
+
+	/* It becomes a part of a path. */
+	if (length == 0 || length > 200 || strchr(value, '/') || value[0] == '.') {
+		return refuse(why, why_size,
+			"'%s' is not a virtual machine's name; see virsh list --all", value);
+	}
+	for (size_t i = 0; i < length; i++) {
+		if (iscntrl((unsigned char)value[i])) {
+			return refuse(why, why_size,
+				"a virtual machine's name has no control characters, this one has "
+				"number %d",
+				value[i]);
+		}
+	}
+	return keep(&options->vm, value, why, why_size);
+}
+
+int set_qemu_pid(struct options *options, const char *value, char *why, size_t why_size)
+{
+	unsigned long number;
+
+	if (!parse_unsigned(value, INT_MAX, &number) || number == 0) {
+		return refuse(
+			why, why_size, "'%s' is not a process's number; see pgrep -a qemu", value);
+	}
+	options->qemu_pid = (int)number;
+	return 0;
+}
+
+int set_fd_socket(struct options *options, const char *value, char *why, size_t why_size)
+{
+	struct sockaddr_un address;
+
+	if (*value == '\0' || strlen(value) >= sizeof(address.sun_path)) {
+		return refuse(why, why_size, "'%s' is not a socket's path of 1 to %zu bytes", value,
+			sizeof(address.sun_path) - 1);
+	}
+	return keep(&options->fd_socket, value, why, why_size);
+}
+
+int set_fd_socket_uid(struct options *options, const char *value, char *why, size_t why_size)
+{
+	unsigned long number;
+
+	if (!parse_unsigned(value, UINT_MAX - 1, &number)) {
+		return refuse(why, why_size, "'%s' is not a user's number; see id -u NAME", value);
+	}
+	options->fd_socket_uid = (unsigned)number;
 	return 0;
 }
 

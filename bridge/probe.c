@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <xf86drm.h>
 
+#include "bridge/broker.h"
 #include "bridge/buffers.h"
 #include "bridge/log.h"
 #include "bridge/options.h"
@@ -184,8 +185,13 @@ static bool try_renderer(struct vgpu *vgpu, const char *label, enum renderer_kin
 int probe(const struct options *options)
 {
 	char why[512] = "";
-	struct vgpu *vgpu = source_open(options, why, sizeof(why));
+	struct broker *broker = NULL;
+	struct vgpu *vgpu = NULL;
 
+	if (broker_start(options, NULL, &broker, why, sizeof(why)) == 0) {
+		vgpu = source_open(options, broker, why, sizeof(why));
+	}
+	broker_destroy(broker);
 	if (!vgpu) {
 		log_error("%s", why);
 		return EXIT_SOURCE;

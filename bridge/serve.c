@@ -10,7 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bridge/broker.h"
 #include "bridge/capture.h"
+#include "bridge/launch.h"
 #include "bridge/log.h"
 #include "bridge/notify.h"
 #include "bridge/options.h"
@@ -31,7 +33,12 @@ struct door {
 
 struct server {
 	const struct options *options;
-	char name[128]; /* of the device */
+	char name[256]; /* for viewers */
+	char qmp[80]; /* path of the monitor of a QEMU that we start, or "" */
+	struct broker *broker;
+	struct source *source;
+	int status; /* to end with */
+	unsigned signals; /* so many told us to end */
 	struct capture *capture;
 	struct viewers *viewers;
 	struct relays *relays;
@@ -92,12 +99,24 @@ static void on_accepted(int fd, void *data)
 	viewers_accept(door->server->viewers, door->address, fd);
 }
 
-static gboolean on_end(gpointer data)
+/* A QEMU that we started ends first, and we with it. Who insists is heeded. */
+static gboolean on_end(struct server *server, int number)
 {
-	struct server *server = data;
-
-	g_main_loop_quit(server->loop);
+	if (!server->broker || server->options->verb != VERB_RUN || ++server->signals > 2 ||
+		broker_signal(server->broker, number) < 0) {
+		g_main_loop_quit(server->loop);
+	}
 	return G_SOURCE_CONTINUE;
+}
+
+static gboolean on_interrupt(gpointer data)
+{
+	return on_end(data, SIGINT);
+}
+
+static gboolean on_terminate(gpointer data)
+{
+	return on_end(data, SIGTERM);
 }
 
 static gboolean on_stats(gpointer data)
@@ -115,9 +134,47 @@ static gboolean on_stats(gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
+/* The source found a device. */
+static void on_arrived(void *data, struct vgpu *vgpu, int owner)
+{
+	struct server *server = data;
+	const struct vgpu_info *info = vgpu_info(vgpu);
+
+	log_info("source: %s, planes as %s%s", info->name, info->dmabuf ? "dma-buf" : "region",
+		info->cursor_plane ? ", with a cursor" : "");
+	capture_attach(server->capture, vgpu, owner);
+}
+
+static void on_waiting(void *data, const char *sentence)
+{
+	struct server *server = data;
+
+	capture_detach(server->capture, sentence);
+}
+
+static void on_source_ended(void *data, int status)
+{
+	struct server *server = data;
+
+	server->status = status;
+	g_main_loop_quit(server->loop);
+}
+
+static const struct source_events source_events = {
+	.arrived = on_arrived,
+	.waiting = on_waiting,
+	.ended = on_source_ended,
+};
+
 static gboolean on_lost_main(gpointer data)
 {
-	log_info("the device was let go");
+	struct server *server = data;
+
+	/* Meanwhile another may have come by --fd-socket. */
+	if (!capture_attached(server->capture)) {
+		log_info("the device was let go");
+		source_look(server->source);
+	}
 	return G_SOURCE_REMOVE;
 }
 
@@ -146,20 +203,49 @@ static int make_capture(struct server *server, char *why, size_t why_size)
 	return server->capture ? EXIT_OK : EXIT_FAILED;
 }
 
+/* Forks the broker, and for the verb run makes QEMU's command line. */
+static int start_broker(struct server *server, char *why, size_t why_size)
+{
+	const struct options *options = server->options;
+	struct launch launch, *given = NULL;
+	int rc;
+
+	if (options->verb == VERB_RUN) {
+		rc = launch_create("", options, true, &launch, why, why_size);
+		if (rc < 0) {
+			return rc;
+		}
+		given = &launch;
+		snprintf(server->qmp, sizeof(server->qmp), "%s", launch.qmp);
+		snprintf(server->name, sizeof(server->name), "%s", launch.name);
+	}
+	rc = broker_start(options, given, &server->broker, why, why_size);
+	if (given && rc < 0) {
+		launch_clean(given);
+	}
+	if (given) {
+		launch_destroy(given);
+	}
+	return rc;
+}
+
 static int open_source(struct server *server, char *why, size_t why_size)
 {
-	struct vgpu *vgpu = source_open(server->options, why, why_size);
+	const struct options *options = server->options;
 	const struct vgpu_info *info;
 
-	if (!vgpu) {
+	server->source =
+		source_create(options, server->broker, &source_events, server, why, why_size);
+	if (!server->source) {
 		return EXIT_SOURCE;
 	}
-	info = vgpu_info(vgpu);
-	snprintf(server->name, sizeof(server->name), "%s", info->name);
-	log_info("source: %s, planes as %s%s", info->name, info->dmabuf ? "dma-buf" : "region",
-		info->cursor_plane ? ", with a cursor" : "");
-	/* No process is known that it belongs to: it stays until it is gone itself. */
-	capture_attach(server->capture, vgpu, -1);
+	info = source_info(server->source);
+	if (options->vm || (info && !server->name[0])) {
+		snprintf(server->name, sizeof(server->name), "%s",
+			options->vm ? options->vm : info->name);
+	}
+	/* A device that is there from the start decides on the renderer. */
+	source_start(server->source);
 	return EXIT_OK;
 }
 
@@ -180,7 +266,9 @@ static struct viewers *make_viewers(struct server *server, char *why, size_t why
 									: ACCESS_MAX_VIEW_ONLY;
 		}
 	}
-	viewers.sink.name = access->name ? access->name : server->name;
+	viewers.sink.name = access->name ? access->name
+		: server->name[0]        ? server->name
+					 : "virtual machine";
 	viewers.sink.uuid = access->has_uuid ? access->uuid : NULL;
 	viewers.view_only_sink = viewers.sink;
 	access_fill_sink(options, false, &tls, &viewers.sink);
@@ -235,8 +323,8 @@ static void watch_signals(struct server *server)
 {
 	signal(SIGPIPE, SIG_IGN);
 	server->loop = g_main_loop_new(NULL, FALSE);
-	server->sources[server->n_sources++] = g_unix_signal_add(SIGINT, on_end, server);
-	server->sources[server->n_sources++] = g_unix_signal_add(SIGTERM, on_end, server);
+	server->sources[server->n_sources++] = g_unix_signal_add(SIGINT, on_interrupt, server);
+	server->sources[server->n_sources++] = g_unix_signal_add(SIGTERM, on_terminate, server);
 	server->sources[server->n_sources++] = g_unix_signal_add(SIGUSR1, on_stats, server);
 }
 
@@ -247,6 +335,7 @@ static void finish(struct server *server)
 	}
 	g_free(server->listeners);
 	g_free(server->doors);
+	source_destroy(server->source);
 	/* The thread ends first: it calls the sink. The sink is last to call the capture. */
 	if (server->capture) {
 		capture_stop(server->capture);
@@ -261,6 +350,7 @@ static void finish(struct server *server)
 		g_source_remove(server->sources[i]);
 	}
 	g_main_loop_unref(server->loop);
+	broker_destroy(server->broker);
 }
 
 int serve(const struct options *options)
@@ -268,6 +358,11 @@ int serve(const struct options *options)
 	struct server server = {.options = options};
 	char why[512] = "";
 
+	/* Before there are threads, sockets and guests: it is a copy of what we are now. */
+	if (start_broker(&server, why, sizeof(why)) < 0) {
+		log_error("%s", why);
+		return EXIT_SOURCE;
+	}
 	/* Before the first thread, so that the signals of an early end find their handlers. */
 	watch_signals(&server);
 
@@ -285,6 +380,7 @@ int serve(const struct options *options)
 	if (code == EXIT_OK) {
 		notify_ready(listener_uri(server.listeners[0]));
 		g_main_loop_run(server.loop);
+		code = server.status;
 		notify_stopping();
 		log_debug("ending");
 	} else {

@@ -2,11 +2,45 @@
 #include "bridge/source.h"
 
 #include <errno.h>
+#include <glib-unix.h>
+#include <glib.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
+#include "bridge/broker.h"
+#include "bridge/handover.h"
+#include "bridge/log.h"
 #include "bridge/options.h"
-#include "vfio/device.h"
+#include "vfio/attach.h"
 #include "vfio/sim.h"
+#include "vfio/vgpu.h"
+
+#define LOOK_MS 300 /* between looks: a machine that comes back is shown within a second */
+
+#define OFF "the virtual machine is off"
+
+struct source {
+	const struct options *options;
+	struct broker *broker;
+	struct handover *handover;
+	const struct source_events *events;
+	void *data;
+	struct source_counters counters;
+
+	struct vgpu *vgpu; /* found, and not given on yet */
+	int owner;
+	char why[512]; /* why there is none, the last that was said */
+	int result;
+
+	struct device_found offered; /* handed over, but QEMU has not bound it yet */
+	guint timer; /* until the next look */
+	guint watch; /* of the broker */
+	bool started;
+	bool wanted; /* nobody has a device now */
+	bool had; /* one has arrived */
+	bool over; /* ended was called */
+};
 
 static struct vgpu *open_simulated(const char *text, char *why, size_t why_size)
 {
@@ -25,37 +59,467 @@ static struct vgpu *open_simulated(const char *text, char *why, size_t why_size)
 	return vgpu;
 }
 
-static struct vgpu *open_found(int rc, struct device_found *found, char *why, size_t why_size)
+/* Takes over what was found, also on error. */
+static int make_vgpu(struct source *source, struct device_found *found, int owner)
 {
+	int rc = device_take_number(found);
+
 	if (rc < 0) {
+		snprintf(source->why, sizeof(source->why), "%s can't be moved to number %d: %s",
+			found->name, DEVICE_FD_NUMBER, strerror(-rc));
+		device_found_close(found);
+	} else {
+		source->vgpu = device_create(found, source->why, sizeof(source->why));
+		rc = source->vgpu ? 0 : -errno;
+	}
+	if (rc < 0) {
+		if (owner >= 0) {
+			close(owner);
+		}
+		return rc;
+	}
+	source->owner = owner;
+	return 0;
+}
+
+static int take_answer(struct source *source, struct broker_answer *answer)
+{
+	source->counters.looks++;
+	source->result = answer->result;
+	snprintf(source->why, sizeof(source->why), "%s", answer->why);
+	if (source->result == 0) {
+		source->result = make_vgpu(source, &answer->found, answer->owner);
+	}
+	return source->result;
+}
+
+static void give(struct source *source)
+{
+	struct vgpu *vgpu = source->vgpu;
+	int owner = source->owner;
+
+	source->vgpu = NULL;
+	source->owner = -1;
+	source->wanted = false;
+	source->had = true;
+	source->why[0] = '\0';
+	source->counters.arrivals++;
+	source->events->arrived(source->data, vgpu, owner);
+}
+
+static void end(struct source *source, int status)
+{
+	if (!source->over) {
+		source->over = true;
+		source->events->ended(source->data, status);
+	}
+}
+
+/* What viewers read while there is nothing. */
+static void tell_waiting(struct source *source, const char *before)
+{
+	char sentence[600];
+	bool off = source->result == -ESRCH;
+
+	if (source->why[0] == '\0' || strcmp(source->why, before) == 0) {
+		return;
+	}
+	/* Once for each reason: the next look is soon. */
+	if (off || source->result == -EAGAIN) {
+		log_info("waiting: %s", source->why);
+	} else {
+		log_warning("waiting: %s", source->why);
+	}
+	snprintf(sentence, sizeof(sentence), "waiting for the device: %s", source->why);
+	source->events->waiting(source->data, off ? OFF : sentence);
+}
+
+static gboolean on_look(gpointer data);
+
+static void look_later(struct source *source, guint ms)
+{
+	if (source->timer == 0 && !source->over) {
+		source->timer = g_timeout_add(ms, on_look, source);
+	}
+}
+
+static bool is_final(const struct source *source)
+{
+	/* A process does not come back. */
+	return source->options->source == SOURCE_PID && source->result == -ESRCH;
+}
+
+static void conclude_look(struct source *source, struct broker_answer *answer)
+{
+	char before[512];
+
+	memcpy(before, source->why, sizeof(before));
+	if (answer->kind == BROKER_ENDED) {
+		if (answer->why[0]) {
+			log_error("%s", answer->why);
+		} else {
+			log_info("QEMU has ended with status %d", answer->result);
+		}
+		end(source, answer->result);
+		return;
+	}
+	if (!source->wanted) {
+		/* Somebody has one already. */
+		device_found_close(&answer->found);
+		if (answer->owner >= 0) {
+			close(answer->owner);
+		}
+		return;
+	}
+	if (take_answer(source, answer) == 0) {
+		give(source);
+		return;
+	}
+	if (is_final(source)) {
+		log_info("process %d has ended, and its vGPU with it", source->options->qemu_pid);
+		end(source, EXIT_OK);
+		return;
+	}
+	tell_waiting(source, before);
+	look_later(source, LOOK_MS);
+}
+
+static gboolean on_answer(gint fd, GIOCondition condition, gpointer data)
+{
+	struct source *source = data;
+	struct broker_answer answer;
+	int rc = broker_receive(source->broker, &answer);
+
+	if (rc == -EAGAIN) {
+		return G_SOURCE_CONTINUE;
+	}
+	if (rc < 0) {
+		source->watch = 0;
+		/* It says so before it ends: this one was killed. */
+		log_error("the broker has died: nothing can be attached any more");
+		end(source, EXIT_FAILED);
+		return G_SOURCE_REMOVE;
+	}
+	conclude_look(source, &answer);
+	return G_SOURCE_CONTINUE;
+}
+
+/* QEMU binds the cdev in its own time. */
+static void look_at_offer(struct source *source)
+{
+	char before[512];
+	struct device_found found;
+	int fd = dup(source->offered.fds.device);
+	int rc;
+
+	memcpy(before, source->why, sizeof(before));
+	if (attach_ended(source->owner)) {
+		rc = -ESRCH;
+		snprintf(source->why, sizeof(source->why), "the device's owner has ended");
+		if (fd >= 0) {
+			close(fd);
+		}
+	} else {
+		rc = fd < 0 ? -errno
+			    : device_find_fd("", fd, &found, source->why, sizeof(source->why));
+	}
+	source->result = rc;
+	if (rc == -EINVAL) {
+		source->result = -EAGAIN;
+		tell_waiting(source, before);
+		look_later(source, LOOK_MS);
+		return;
+	}
+	device_found_close(&source->offered);
+	if (rc == 0) {
+		int owner = source->owner;
+
+		source->owner = -1;
+		if (source->offered.name[0]) {
+			snprintf(found.name, sizeof(found.name), "%s", source->offered.name);
+		}
+		source->result = make_vgpu(source, &found, owner);
+	} else if (source->owner >= 0) {
+		close(source->owner);
+		source->owner = -1;
+	}
+	if (source->result == 0) {
+		give(source);
+	} else {
+		tell_waiting(source, before);
+	}
+}
+
+static gboolean on_look(gpointer data)
+{
+	struct source *source = data;
+
+	source->timer = 0;
+	if (!source->wanted || source->over) {
+		return G_SOURCE_REMOVE;
+	}
+	if (source->handover) {
+		if (source->offered.fds.device >= 0) {
+			look_at_offer(source);
+		}
+	} else if (source->broker && broker_look(source->broker) < 0) {
+		look_later(source, LOOK_MS);
+	}
+	return G_SOURCE_REMOVE;
+}
+
+/* Only a VFIO device is worth letting go of another. */
+static bool is_vfio(int fd)
+{
+	char path[64];
+	char name[64];
+	ssize_t length;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	length = readlink(path, name, sizeof(name) - 1);
+	name[length > 0 ? length : 0] = '\0';
+	return strcmp(name, "anon_inode:[vfio-device]") == 0 ||
+		strncmp(name, "/dev/vfio/devices/vfio", 22) == 0;
+}
+
+static int on_offered(void *data, const struct handover_offer *offer, char *why, size_t why_size)
+{
+	struct source *source = data;
+
+	if (!is_vfio(offer->device)) {
+		close(offer->device);
+		close(offer->owner);
+		snprintf(why, why_size, "the descriptor is not a VFIO device");
+		return -EINVAL;
+	}
+	/* The one before belongs to a machine that was started again, or is not wanted any more. */
+	device_found_close(&source->offered);
+	if (source->owner >= 0) {
+		close(source->owner);
+	}
+	if (!source->wanted) {
+		source->events->waiting(source->data, "another device is coming");
+		source->wanted = true;
+	}
+	source->offered = (struct device_found){.fds = DEVICE_NO_FDS};
+	source->offered.fds.device = offer->device;
+	snprintf(source->offered.name, sizeof(source->offered.name), "%s", offer->name);
+	source->owner = offer->owner;
+	source->why[0] = '\0';
+	source->result = 0;
+	look_at_offer(source);
+	if (source->result < 0 && source->result != -EAGAIN) {
+		snprintf(why, why_size, "%s", source->why);
+		return source->result;
+	}
+	return 0;
+}
+
+/* The first look, for which the start waits. */
+static int look_now(struct source *source)
+{
+	struct broker_answer answer;
+	int rc = broker_look(source->broker);
+
+	if (rc == 0) {
+		rc = broker_wait(source->broker, &answer);
+	}
+	if (rc < 0) {
+		snprintf(source->why, sizeof(source->why), "the broker has died");
+		source->result = rc;
+		return rc;
+	}
+	return take_answer(source, &answer);
+}
+
+/* Opens what must be there at once. 0: the start may go on, with a device or without. */
+static int open_first(struct source *source)
+{
+	const struct options *options = source->options;
+	char *why = source->why;
+	size_t size = sizeof(source->why);
+	struct device_found found;
+	int rc;
+
+	switch (options->source) {
+	case SOURCE_FD:
+		rc = device_find_fd("", options->fd, &found, why, size);
+		return rc < 0 ? rc : make_vgpu(source, &found, -1);
+	case SOURCE_SIMULATE:
+		source->vgpu = open_simulated(options->simulate, why, size);
+		return source->vgpu ? 0 : -errno;
+	case SOURCE_RUN: /* QEMU is started when all else stands */
+		return 0;
+	case SOURCE_FD_SOCKET:
+		source->handover = handover_create(
+			options->fd_socket, options->fd_socket_uid, on_offered, source, why, size);
+		return source->handover ? 0 : -errno;
+	case SOURCE_VM:
+		look_now(source);
+		return 0;
+	case SOURCE_PID:
+		rc = look_now(source);
+		return rc == -ESRCH ? rc : 0;
+	default:
+		return look_now(source);
+	}
+}
+
+struct source *source_create(const struct options *options, struct broker *broker,
+	const struct source_events *events, void *data, char *why, size_t why_size)
+{
+	struct source *source = g_new0(struct source, 1);
+	int rc;
+
+	source->options = options;
+	source->broker = broker;
+	source->events = events;
+	source->data = data;
+	source->owner = -1;
+	source->wanted = true;
+	source->offered = (struct device_found){.fds = DEVICE_NO_FDS};
+	rc = device_reserve_number(options->source == SOURCE_FD ? options->fd : -1);
+	if (rc < 0) {
+		snprintf(source->why, sizeof(source->why),
+			"descriptor %d or %d, which are kept for the device, is in use: pass others",
+			DEVICE_FD_NUMBER, DEVICE_FD_NUMBER + 1);
+	} else {
+		rc = open_first(source);
+	}
+	if (rc < 0) {
+		snprintf(why, why_size, "%s", source->why);
+		source_destroy(source);
 		errno = -rc;
 		return NULL;
 	}
-	return device_create(found, why, why_size);
+	return source;
 }
 
-struct vgpu *source_open(const struct options *options, char *why, size_t why_size)
+const struct vgpu_info *source_info(const struct source *source)
 {
-	struct device_found found;
+	return source->vgpu ? vgpu_info(source->vgpu) : NULL;
+}
 
-	switch (options->source) {
-	case SOURCE_MDEV:
-		return open_found(device_find_mdev("", options->mdev, &found, why, why_size),
-			&found, why, why_size);
-	case SOURCE_GROUP:
-		return open_found(
-			device_find_group("", options->group, options->mdev, &found, why, why_size),
-			&found, why, why_size);
-	case SOURCE_CDEV:
-		return open_found(device_find_cdev("", options->cdev, &found, why, why_size),
-			&found, why, why_size);
-	case SOURCE_FD:
-		return open_found(device_find_fd("", options->fd, &found, why, why_size), &found,
-			why, why_size);
-	case SOURCE_SIMULATE:
-		return open_simulated(options->simulate, why, why_size);
+void source_start(struct source *source)
+{
+	source->started = true;
+	if (source->broker) {
+		source->watch = g_unix_fd_add(broker_fd(source->broker),
+			G_IO_IN | G_IO_HUP | G_IO_ERR, on_answer, source);
 	}
-	snprintf(why, why_size, "no source was given");
-	errno = EINVAL;
-	return NULL;
+	if (source->vgpu) {
+		give(source);
+		return;
+	}
+	if (source->why[0]) {
+		tell_waiting(source, "");
+	} else {
+		source->events->waiting(source->data,
+			source->handover ? "waiting for a device at --fd-socket"
+					 : "the virtual machine is starting");
+	}
+	look_later(source, source->options->source == SOURCE_RUN ? 0 : LOOK_MS);
+}
+
+void source_look(struct source *source)
+{
+	source->wanted = true;
+	switch (source->options->source) {
+	case SOURCE_FD:
+	case SOURCE_SIMULATE:
+		return; /* there is no way back to it */
+	default:
+		/* At once: whoever restarts a machine waits for its picture. */
+		look_later(source, 0);
+	}
+}
+
+void source_destroy(struct source *source)
+{
+	if (!source) {
+		return;
+	}
+	int saved = errno;
+
+	if (source->timer) {
+		g_source_remove(source->timer);
+	}
+	if (source->watch) {
+		g_source_remove(source->watch);
+	}
+	handover_destroy(source->handover);
+	device_found_close(&source->offered);
+	if (source->owner >= 0) {
+		close(source->owner);
+	}
+	vgpu_destroy(source->vgpu);
+	g_free(source);
+	errno = saved;
+}
+
+struct source_counters source_counters(const struct source *source)
+{
+	struct source_counters counters = source->counters;
+
+	counters.refused = source->handover ? handover_counters(source->handover)->refused : 0;
+	return counters;
+}
+
+/* The verb probe. */
+
+struct single {
+	struct vgpu *vgpu;
+	GMainLoop *loop;
+};
+
+static void single_arrived(void *data, struct vgpu *vgpu, int owner)
+{
+	struct single *single = data;
+
+	if (owner >= 0) {
+		close(owner);
+	}
+	if (single->vgpu) {
+		vgpu_destroy(single->vgpu);
+	}
+	single->vgpu = vgpu;
+	g_main_loop_quit(single->loop);
+}
+
+static void single_waiting(void *data, const char *sentence)
+{
+}
+
+static void single_ended(void *data, int status)
+{
+	struct single *single = data;
+
+	g_main_loop_quit(single->loop);
+}
+
+struct vgpu *source_open(
+	const struct options *options, struct broker *broker, char *why, size_t why_size)
+{
+	static const struct source_events events = {
+		.arrived = single_arrived, .waiting = single_waiting, .ended = single_ended};
+	struct single single = {.vgpu = NULL};
+	struct source *source = source_create(options, broker, &events, &single, why, why_size);
+
+	if (!source) {
+		return NULL;
+	}
+	if (!source->vgpu && !source->handover && options->source != SOURCE_RUN) {
+		snprintf(why, why_size, "%s", source->why);
+		errno = -source->result;
+		source_destroy(source);
+		return NULL;
+	}
+	single.loop = g_main_loop_new(NULL, FALSE);
+	source_start(source);
+	if (!single.vgpu) {
+		g_main_loop_run(single.loop);
+	}
+	g_main_loop_unref(single.loop);
+	source_destroy(source);
+	return single.vgpu;
 }

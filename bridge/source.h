@@ -1,16 +1,57 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From the user's SOURCE to a vgpu. Main thread; the caller destroys the vgpu.
+ * From the user's SOURCE to a vgpu, and to the next one when that is lost.
+ *
+ * Devices that need rights come from the broker, who is asked every now and then until there is one;
+ * those that a launcher hands over come by a socket; the others are opened here. Main thread; never
+ * blocks after source_create(). A vgpu that arrives is the receiver's, and so is its owner's pidfd.
  */
 #ifndef BRIDGE_SOURCE_H
 #define BRIDGE_SOURCE_H
 
 #include <stddef.h>
 
+struct broker;
 struct options;
+struct source;
 struct vgpu;
+struct vgpu_info;
 
-/* NULL with errno and one line in why. */
-struct vgpu *source_open(const struct options *options, char *why, size_t why_size);
+struct source_counters {
+	unsigned long looks; /* answers of the broker */
+	unsigned long arrivals;
+	unsigned long refused; /* offers at --fd-socket that were turned down */
+};
+
+struct source_events {
+	/* A device, and a pidfd of the process that it belongs to, or -1. */
+	void (*arrived)(void *data, struct vgpu *vgpu, int owner);
+	/* None now; one that had arrived is to be let go of at once. sentence is for the card. */
+	void (*waiting)(void *data, const char *sentence);
+	/* There will be none any more: the program ends with this exit status. */
+	void (*ended)(void *data, int status);
+};
+
+/*
+ * What has to be there from the start is opened; for the others it returns without a device. broker
+ * is borrowed and may be NULL. NULL with errno and one line in why.
+ */
+struct source *source_create(const struct options *options, struct broker *broker,
+	const struct source_events *events, void *data, char *why, size_t why_size);
+/* Of the device that is there from the start, NULL without. Until source_start(). */
+const struct vgpu_info *source_info(const struct source *source);
+/* The events begin: either arrived or waiting is called at once. */
+void source_start(struct source *source);
+/* The device that arrived is lost: looks for the next. */
+void source_look(struct source *source);
+void source_destroy(struct source *source);
+struct source_counters source_counters(const struct source *source);
+
+/*
+ * One device for the verb probe, which the caller destroys; waits for --fd-socket, and for nothing
+ * else. NULL with errno and one line in why.
+ */
+struct vgpu *source_open(
+	const struct options *options, struct broker *broker, char *why, size_t why_size);
 
 #endif

@@ -16,7 +16,6 @@ const struct subject *const subjects[] = {
 	&display_subject,
 	&pointer_subject,
 	&input_subject,
-	&clipboard_subject,
 	&lines_subject,
 	NULL,
 };

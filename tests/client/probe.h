@@ -14,7 +14,6 @@
 #include "tests/client/canvas.h"
 
 struct probe;
-struct clipboard;
 struct display;
 struct lines;
 struct pointer;
@@ -53,7 +52,6 @@ struct probe {
 	struct lines *lines;
 	struct display *display_state;
 	struct pointer *pointer;
-	struct clipboard *clipboard;
 	gboolean connected; /* connection.c: the main channel is open */
 	gboolean inputs_open; /* input.c */
 };
@@ -65,7 +63,6 @@ extern const struct subject connection_subject;
 extern const struct subject display_subject;
 extern const struct subject pointer_subject;
 extern const struct subject input_subject;
-extern const struct subject clipboard_subject;
 extern const struct subject lines_subject;
 
 /* One line on stdout: "ok ...", "fail ... why=TEXT" or "event ...". */

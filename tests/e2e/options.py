@@ -47,6 +47,20 @@ CASES = [
     (["probe", "--fd", "stdin"], USAGE, ["--fd", "'stdin'"]),
     (["probe", "--fd", "321"], USAGE, ["--fd", "321"]),
     (["probe", "--fd", "0"] + QUIET, SOURCE, ["0"]),
+    (["probe", "--vm", "a/b"], USAGE, ["--vm", "'a/b'"]),
+    (["probe", "--vm", "no-such-machine"] + QUIET, SOURCE, ["no-such-machine"]),
+    (["probe", "--qemu-pid", "none"], USAGE, ["--qemu-pid", "'none'"]),
+    (["probe", "--qemu-pid", "2147483647"] + QUIET, SOURCE, ["2147483647", "not running"]),
+    (["serve", "--qemu-pid", "2147483647", "--listen", "unix:{dir}/sock"] + QUIET, SOURCE,
+     ["2147483647", "not running"]),
+    (["serve", "--fd-socket", "x" * 108], USAGE, ["--fd-socket", "107"]),
+    (["serve", "--fd-socket", "{dir}/no/s", "--listen", "unix:{dir}/sock"] + QUIET, SOURCE,
+     ["{dir}/no/s"]),
+    (["serve", "--fd-socket", "{dir}/s", "--fd-socket-uid", "me"], USAGE,
+     ["--fd-socket-uid", "'me'"]),
+    (["run", "--mdev", UUID, "--listen", "unix:{dir}/sock"], USAGE, ["command"]),
+    (["run", "--mdev", UUID, "--listen", "unix:{dir}/sock"] + QUIET + ["--", "qemu"], SOURCE,
+     [UUID]),
     (["probe", "--simulate=huge"], USAGE, ["--simulate", "'huge'"]),
     (["probe", "--simulate=0x0"], USAGE, ["--simulate", "'0x0'"]),
     (["probe", "--simulate=99999x99999"], USAGE, ["--simulate", "'99999x99999'"]),
@@ -214,7 +228,7 @@ def main():
 
     given = {argument.split("=")[0] for case in CASES for argument in case[0]}
     options = set()
-    for verb in ("serve", "probe"):
+    for verb in ("serve", "probe", "run"):
         done = run(program, [verb, "--help"])
         options |= set(re.findall(r"^ +(?:-\w, +)?(--[a-z-]+)", done.stdout, re.M))
         if done.returncode != 0 or done.stderr:

@@ -29,7 +29,7 @@ def complete(script, line):
 def main():
     generator, man_source, completion = sys.argv[1:4]
     helps = {}
-    for verb in ("serve", "probe"):
+    for verb in ("serve", "probe", "run"):
         text = subprocess.run(
             [generator, "help", verb], capture_output=True, text=True, check=True
         ).stdout
@@ -45,11 +45,12 @@ def main():
     if "@" in man:
         fail("the man page has a place that was not filled")
     described = set(re.findall(r"^(?:\*-\w\*, )?\*(--[a-z-]+)\*", man, re.M))
-    if described != helps["serve"] | helps["probe"]:
-        fail(f"--help and man page differ in {described ^ (helps['serve'] | helps['probe'])}")
+    every = set().union(*helps.values())
+    if described != every:
+        fail(f"--help and man page differ in {described ^ every}")
 
     wanted = {
-        "vgpu-bridge ": {"serve", "probe", "--help", "--version"},
+        "vgpu-bridge ": {"serve", "probe", "run", "--help", "--version"},
         "vgpu-bridge s": {"serve"},
         "vgpu-bridge serve --simulate --renderer ": {"auto", "gl", "cpu"},
         "vgpu-bridge serve --simulate --renderer=g": {"gl"},

@@ -186,6 +186,31 @@ static void test_values(void **state)
 	assert_int_equal(options.fd, 0);
 	options_finish(&options);
 
+	expect_good(&options, "serve --vm win10,a --mdev " UUID " -l unix:/a");
+	assert_int_equal(options.source, SOURCE_VM);
+	assert_string_equal(options.vm, "win10,a");
+	assert_string_equal(options.mdev, UUID);
+	options_finish(&options);
+
+	expect_good(&options, "probe --qemu-pid 12 --mdev " UUID);
+	assert_int_equal(options.source, SOURCE_PID);
+	assert_int_equal(options.qemu_pid, 12);
+	options_finish(&options);
+
+	expect_good(&options, "serve --fd-socket /run/x --fd-socket-uid 7 -l unix:/a");
+	assert_int_equal(options.source, SOURCE_FD_SOCKET);
+	assert_string_equal(options.fd_socket, "/run/x");
+	assert_int_equal(options.fd_socket_uid, 7);
+	options_finish(&options);
+
+	expect_good(&options, "run --mdev " UUID " -l unix:/a --max-fps 9 -- qemu -m 1 -- --help");
+	assert_int_equal(options.source, SOURCE_RUN);
+	assert_int_equal(options.max_fps, 9);
+	assert_string_equal(options.command[0], "qemu");
+	assert_string_equal(options.command[4], "--help");
+	assert_null(options.command[5]);
+	options_finish(&options);
+
 	snprintf(line, sizeof(line), "serve --simulate -l unix:/tmp/x --trace %s/trace", directory);
 	expect_good(&options, line);
 	assert_non_null(options.trace);
@@ -198,7 +223,7 @@ static void test_bad_values(void **state)
 		const char *line, *first, *second;
 	} cases[] = {
 		{"", "no command", "serve"},
-		{"watch", "'watch'", "serve or probe"},
+		{"watch", "'watch'", "serve, probe"},
 		{"serve", "no source", "--simulate"},
 		{"serve --simulate", "no address", "--listen"},
 		{"serve --simulate --bogus", "--bogus", "serve --help"},
@@ -219,6 +244,28 @@ static void test_bad_values(void **state)
 		{"serve --simulate --fd 0", "--fd", "--simulate"},
 		{"serve --mdev " UUID " --cdev /dev/x", "--mdev", "--cdev"},
 		{"serve --group 1 --cdev /dev/x", "--group", "--cdev"},
+		{"serve --vm", "--vm", "Missing argument"},
+		{"serve --vm=", "--vm", "''"},
+		{"serve --vm a/b", "--vm", "'a/b'"},
+		{"serve --vm ..", "--vm", "'..'"},
+		{"serve --vm a --simulate", "--vm", "--simulate"},
+		{"serve --qemu-pid 0", "--qemu-pid", "'0'"},
+		{"serve --qemu-pid -1", "--qemu-pid", "'-1'"},
+		{"serve --qemu-pid qemu", "--qemu-pid", "'qemu'"},
+		{"serve --qemu-pid 99999999999", "--qemu-pid", "'99999999999'"},
+		{"serve --qemu-pid 1 --vm a", "--qemu-pid", "--vm"},
+		{"serve --fd-socket=", "--fd-socket", "''"},
+		{"serve --mdev " UUID " --fd-socket /a", "--fd-socket", "--mdev"},
+		{"serve --fd-socket /a --fd-socket-uid root", "--fd-socket-uid", "'root'"},
+		{"serve --simulate -l unix:/a --fd-socket-uid 7", "--fd-socket-uid", "'7'"},
+		{"run --simulate -l unix:/a -- qemu", "--simulate", "'run'"},
+		{"run --vm a -l unix:/a -- qemu", "--vm", "'run'"},
+		{"run -l unix:/a -- qemu", "no source", "--cdev"},
+		{"run --mdev " UUID " --cdev /dev/x -l unix:/a -- qemu", "--mdev", "--cdev"},
+		{"run --mdev " UUID " -l unix:/a", "no command to run", "--"},
+		{"run --mdev " UUID " -l unix:/a --", "no command to run", "--"},
+		{"run --mdev " UUID " -l unix:/a qemu", "'qemu'", "unexpected"},
+		{"serve --simulate -l unix:/a -- qemu", "'", "unexpected"},
 		{"serve --mdev " UUID " --mdev " UUID, "--mdev", "twice"},
 		{"serve --simulate --simulate", "--simulate", "twice"},
 		{"serve --simulate --listen", "--listen", "Missing argument"},
@@ -378,7 +425,7 @@ static void test_inherited_listener(void **state)
 
 static void test_help(void **state)
 {
-	static const char *const lines[] = {"serve --help", "probe -h"};
+	static const char *const lines[] = {"serve --help", "probe -h", "run --help"};
 	struct options options;
 	struct outcome outcome;
 	char option[64];
@@ -389,7 +436,7 @@ static void test_help(void **state)
 	parse(&options, &outcome, "--version");
 	assert_int_equal(outcome.result, 1);
 	assert_non_null(strstr(outcome.out, "vgpu-bridge "));
-	for (int verb = VERB_SERVE; verb <= VERB_PROBE; verb++) {
+	for (int verb = VERB_SERVE; verb < VERB_COUNT; verb++) {
 		parse(&options, &outcome, lines[verb]);
 		assert_int_equal(outcome.result, 1);
 		assert_string_equal(outcome.err, "");
