@@ -49,7 +49,7 @@ def load_modules():
         subprocess.run(["modprobe", "-q", name], check=False)
     for name in ("mdpy", "mbochs", "vbtest", "vgem_t"):
         subprocess.run(["insmod", f"{HERE}/modules/{name}.ko"], check=True)
-    wait_for("the render node", 10, lambda: os.path.exists(RENDER_NODE))
+    wait_for("the render node", 60, lambda: os.path.exists(RENDER_NODE))
 
 
 class Device:
@@ -63,14 +63,14 @@ class Device:
     def __enter__(self):
         parent = self.kind.split("-")[0]
         write(f"/sys/class/mdev_bus/{parent}/mdev_supported_types/{self.kind}/create", self.uuid)
-        wait_for("the mdev device", 10, lambda: os.path.exists(f"{self.path}/iommu_group"))
+        wait_for("the mdev device", 60, lambda: os.path.exists(f"{self.path}/iommu_group"))
         return self
 
     def __exit__(self, kind, value, trace):
         # The kernel waits in "remove" until nobody has the device open.
         thread = threading.Thread(target=write, args=(f"{self.path}/remove", "1"), daemon=True)
         thread.start()
-        thread.join(20)
+        thread.join(60)
         if kind is None:
             check(not thread.is_alive(), f"{self.kind} can't be removed: somebody has it open")
 
@@ -125,10 +125,12 @@ class Bridge(bridge.Bridge):
         if setup.renderer == "gl":
             self.command_line.append(f"--render-node={RENDER_NODE}")
 
-
     def start(self, seconds=120):
         """As bridge.Bridge, but Mesa's first start may take long here."""
         super().start(seconds)
+
+    def counters(self, timeout=60):
+        return super().counters(timeout)
 
 
 class Client(client.Client):
@@ -173,7 +175,7 @@ class Setup(case.Setup):
                 yield b, viewer
                 self.check_renderer(b)
             if b.running():
-                _, code = b.stop(30)
+                _, code = b.stop(60)
                 check(code == 0, f"the bridge ended with {code}")
         except BaseException:
             print(b.log_tail())

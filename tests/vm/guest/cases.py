@@ -97,16 +97,21 @@ def mbochs_draws(setup):
         show(b, viewer, path, 1024, 768)
         viewer.size(1024, 768, MS)
         viewer.compare(path, MS)
-        viewer.settle(1, MS)
+        viewer.settle(3, MS)
         with open(path, "r+b") as file:
             for y in range(128, 192):
                 file.seek((y * 1024 + 256) * 4)
                 file.write(os.urandom(64 * 4))
         poke(b.pid, "put", path)
         viewer.compare(path, MS)
+        # The viewer tells of it late; and the tile may have been seen half written, several times.
+        drawn = wait_for("the viewer to tell what was drawn", 60,
+                         lambda: viewer.invalidates()["rects"])
         time.sleep(1)
-        drawn = viewer.invalidates()
-        check(0 < drawn["area"] <= 64 * 64 * 2, f"a tile changed, drawn was {drawn}")
+        drawn += viewer.invalidates()["rects"]
+        for x, y, width, height in drawn:
+            check(256 <= x and x + width <= 320 and 128 <= y and y + height <= 192,
+                  f"a tile changed, drawn was {drawn}")
 
 
 def mbochs_strides(setup):
@@ -237,14 +242,17 @@ def transient(setup):
         primary(device, 0, path, 800, 600)
         viewer.size(800, 600, MS)
         viewer.compare(path, MS)
-        cards = b.counters()["session"]["cards"]
-        for error in (12, 14, 22):
+        def card_after(error):
+            cards = b.counters()["session"]["cards"]
             device.control(query_error=error, query_fails=2)
             wait_for("the errors", 60, lambda: device.status()["query_fails"] == 0)
             viewer.compare(path, MS)
-        counters = b.counters()
-        check(counters["vgpu"]["transient"] >= 3, f"no error was counted: {counters['vgpu']}")
-        check(counters["session"]["cards"] == cards, "a card for a moment's error")
+            return b.counters()["session"]["cards"] != cards
+        for error in (12, 14, 22):
+            # A busy machine may let 300 ms pass between two looks, but not time and again.
+            check(any(not card_after(error) for _ in range(5)), "a card for a moment's error")
+        counters = b.counters()["vgpu"]
+        check(counters["transient"] >= 3, f"no error was counted: {counters}")
         device.control(query_error=22, query_fails=1000000)
         wait_for("a card", 60, lambda: b.counters()["session"]["state"] == 1)
         device.control(query_fails=0)
@@ -376,7 +384,7 @@ def cursor(setup):
         cursor_is(viewer, "the cursor", visible=1, width=64, height=64, hot_x=3, hot_y=4, x=103,
                   y=204)
         shape_matches(setup, viewer, setup.path("cursor1"))
-        viewer.settle(1, MS)
+        viewer.settle(3, MS)
         for x, y in ((500, 300), (width - 24, height - 28), (0, 0)):
             device.control(cursor_x=x, cursor_y=y)
             cursor_is(viewer, f"the cursor at {x},{y}", visible=1, x=x + 3, y=y + 4)
@@ -409,17 +417,18 @@ def quiet(setup):
         with setup.serve(device) as (b, viewer):
             viewer.size(800, 600, MS)
             viewer.compare(path, MS)
-            time.sleep(1)
-            before = viewer.bytes()
-            time.sleep(3)
-            after = viewer.bytes()
-            check(all(before[c] == after[c] for c in ("display", "cursor")),
-                  f"bytes for a still picture: {before} {after}")
+            # What was under way has to end at some time, and then there is nothing at all.
+            def still(read):
+                before = read()
+                time.sleep(3)
+                return read() == before
+            def received():
+                count = viewer.bytes()
+                return count["display"], count["cursor"]
+            wait_for("no bytes for a still picture", 60, lambda: still(received))
             viewer.do("disconnect")
-            time.sleep(2)
-            calls = device.status()["calls"]
-            time.sleep(3)
-            check(device.status()["calls"] == calls, "VFIO calls without a viewer")
+            wait_for("no VFIO call without a viewer", 60,
+                     lambda: still(lambda: device.status()["calls"]))
             with setup.client(b.unix, "--read-only") as late:
                 late.compare(path, MS)
 
@@ -473,7 +482,7 @@ def edid(setup):
                 check(seen == blob, f"{kind} has another EDID: {seen.hex()}")
             finally:
                 process.stdin.close()
-                check(process.wait(10) == 0, f"{kind}: set-edid failed")
+                check(process.wait(60) == 0, f"{kind}: set-edid failed")
 
 
 BOTH = ("cpu", "gl")
