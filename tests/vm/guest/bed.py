@@ -179,8 +179,9 @@ class Setup(case.Setup):
                 check(code == 0, f"the bridge ended with {code}")
         except BaseException:
             print(b.log_tail())
-            with contextlib.suppress(Exception):
-                print("counters:", b.counters())
+            if b.running():
+                with contextlib.suppress(Exception):
+                    print("counters:", b.counters(10))
             raise
         finally:
             b.kill()
