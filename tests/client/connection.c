@@ -61,6 +61,9 @@ static void on_channel_event(SpiceChannel *channel, SpiceChannelEvent event, gpo
 		}
 		return;
 	case SPICE_CHANNEL_CLOSED:
+		if (channel == probe->main) {
+			say("event closed");
+		}
 		return;
 	case SPICE_CHANNEL_ERROR_AUTH:
 		say("event error auth");

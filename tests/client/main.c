@@ -16,6 +16,7 @@ const struct subject *const subjects[] = {
 	&display_subject,
 	&pointer_subject,
 	&input_subject,
+	&clipboard_subject,
 	&lines_subject,
 	NULL,
 };

@@ -14,6 +14,7 @@
 #include "tests/client/canvas.h"
 
 struct probe;
+struct clipboard;
 struct display;
 struct lines;
 struct pointer;
@@ -52,6 +53,7 @@ struct probe {
 	struct lines *lines;
 	struct display *display_state;
 	struct pointer *pointer;
+	struct clipboard *clipboard;
 	gboolean connected; /* connection.c: the main channel is open */
 	gboolean inputs_open; /* input.c */
 };
@@ -63,6 +65,7 @@ extern const struct subject connection_subject;
 extern const struct subject display_subject;
 extern const struct subject pointer_subject;
 extern const struct subject input_subject;
+extern const struct subject clipboard_subject;
 extern const struct subject lines_subject;
 
 /* One line on stdout: "ok ...", "fail ... why=TEXT" or "event ...". */

@@ -179,6 +179,21 @@ class Client:
     def wait_agent(self, connected=True, seconds=10):
         self.poll("agent", lambda reply: reply["connected"] == int(connected), seconds)
 
+    def agent_capabilities(self):
+        """What the guest's agent can do: mouse, monitors, clipboard, selection; each 0 or 1."""
+        return self.do("agent-capabilities")
+
+    def clipboard_set(self, path):
+        """Offers the text in a file to the guest."""
+        self.do(f"clipboard-set {path}")
+
+    def clipboard_get(self, path, ms=20000):
+        """Waits until the guest offers text, and writes it to a file."""
+        self.do(f"clipboard-get {path} {ms}", timeout=ms / 1000 + 30)
+
+    def send_file(self, path, ms=60000):
+        self.do(f"send-file {path} {ms}", timeout=ms / 1000 + 30)
+
     def poll(self, line, predicate, seconds=10):
         """Sends a command again and again until its answer is right, and returns that."""
         end = time.monotonic() + seconds
