@@ -273,6 +273,9 @@ static struct viewers *make_viewers(struct server *server, char *why, size_t why
 	viewers.view_only_sink = viewers.sink;
 	access_fill_sink(options, false, &tls, &viewers.sink);
 	access_fill_sink(options, true, &tls, &viewers.view_only_sink);
+	viewers.web = viewers.sink.password || viewers.sink.sasl || options->no_auth;
+	viewers.view_only_web =
+		viewers.view_only_sink.password || viewers.sink.sasl || options->no_auth;
 	return viewers_create(&viewers, why, why_size);
 }
 

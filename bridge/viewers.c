@@ -66,6 +66,8 @@ struct viewers {
 	guint deadline; /* the timer of the oldest, 0: none */
 	bool refusing; /* the last connection could not be taken, and the log says so */
 	bool refused_uid; /* the log says that somebody was refused */
+	bool web, view_only_web;
+	bool refused_web; /* the log says that a browser was */
 };
 
 /* Logins. */
@@ -233,13 +235,35 @@ static uint32_t little_endian(const uint8_t *bytes)
 	return le32toh(value);
 }
 
-/* -EAGAIN: more is needed. Else sets seat and begins. */
+/* Browsers, where any web page could come: see viewers_options. */
+static bool refuses(const struct login *login, const uint8_t *bytes, size_t count)
+{
+	static const char get[] = "GET ";
+	struct viewers *viewers = login->viewers;
+
+	if (login->tls || (login->view_only ? viewers->view_only_web : viewers->web) ||
+		count < strlen(get) || memcmp(bytes, get, strlen(get)) != 0) {
+		return false;
+	}
+	viewers->counters.web_refused++;
+	if (!viewers->refused_web) {
+		log_warning("a browser was refused: any web page could be in it, so give a "
+			    "password, or let everybody in with --no-auth");
+	}
+	viewers->refused_web = true;
+	return true;
+}
+
+/* -EAGAIN: more is needed. -EACCES: not here. Else sets seat and begins. */
 static int choose_seat(struct login *login, const uint8_t *bytes, size_t count)
 {
 	static const uint8_t magic[] = {'R', 'E', 'D', 'Q'};
 	struct viewers *viewers = login->viewers;
 	uint32_t id;
 
+	if (refuses(login, bytes, count)) {
+		return -EACCES;
+	}
 	if (login->tls || memcmp(bytes, magic, MIN(count, sizeof(magic))) != 0) {
 		login->seat = seat_of_peer(viewers, login);
 	} else if (count < LOOK_BYTES) {
@@ -294,6 +318,7 @@ static gboolean on_readable(gint fd, GIOCondition condition, gpointer data)
 	struct login *login = data;
 	uint8_t bytes[LOOK_BYTES];
 	ssize_t count = recv(fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
+	int rc;
 
 	if (count < 0 && (errno == EAGAIN || errno == EINTR)) {
 		if (!login->source) {
@@ -311,8 +336,13 @@ static gboolean on_readable(gint fd, GIOCondition condition, gpointer data)
 		login_free(login);
 		return G_SOURCE_CONTINUE;
 	}
-	if (choose_seat(login, bytes, (size_t)count) == 0) {
+	rc = choose_seat(login, bytes, (size_t)count);
+	if (rc == 0) {
 		hand_over(login);
+		return G_SOURCE_CONTINUE;
+	}
+	if (rc != -EAGAIN) {
+		login_free(login);
 		return G_SOURCE_CONTINUE;
 	}
 	/* What has come stays readable, so the fd can't tell of what comes next. */
@@ -540,6 +570,8 @@ struct viewers *viewers_create(const struct viewers_options *options, char *why,
 
 	viewers->events = options->events;
 	viewers->events_data = options->events_data;
+	viewers->web = options->web;
+	viewers->view_only_web = options->view_only_web;
 	TAILQ_INIT(&viewers->logins);
 	for (unsigned i = 0; i < count; i++) {
 		struct seat *seat = &viewers->seats[i];

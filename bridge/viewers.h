@@ -46,6 +46,11 @@ struct viewers_options {
 	unsigned view_only_seats; /* 0 to VIEWERS_MAX */
 	/* Of each; events are set here. */
 	struct spice_sink_options sink, view_only_sink;
+	/*
+	 * May browsers in, by a WebSocket without TLS? Not where nothing is asked of a viewer: any web
+	 * page in a browser on this machine can connect to its ports.
+	 */
+	bool web, view_only_web;
 	const struct viewers_events *events;
 	void *events_data;
 };
@@ -57,6 +62,7 @@ struct viewers_counters {
 	atomic_uint_fast64_t timed_out; /* ended, because they took too long */
 	atomic_uint_fast64_t crowded_out; /* ended, because too many waited */
 	atomic_uint_fast64_t uid_refused; /* of users whom the address does not allow */
+	atomic_uint_fast64_t web_refused; /* browsers, where nothing is asked of a viewer */
 	atomic_uint_fast64_t not_taken; /* the library or the limit of sockets said no */
 	atomic_uint_fast64_t by_peer; /* went by who connects, for what they say can't be read */
 	atomic_uint_fast64_t strays; /* named a viewer who is not here */

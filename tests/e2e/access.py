@@ -268,7 +268,27 @@ def users(setup):
         case.check(len(said) == 1, f"said: {said}")
 
 
-# idle connections
+# connections that say little
+
+def slow_link(setup):
+    """A viewer's first message may come byte by byte."""
+    with setup.bridge(SIZE) as b:
+        for address, family in ((b.tcp_address, socket.AF_INET),
+                                (setup.path("spice"), socket.AF_UNIX)):
+            with socket.socket(family) as connection:
+                connection.settimeout(10)
+                connection.connect(address)
+                for byte in link_message(caps=0b11):
+                    connection.sendall(bytes([byte]))
+                    time.sleep(0.005)
+                case.check(receive(connection, 4) == b"REDQ", "another answer")
+        # Who names a viewer that is not here is told so by the library.
+        with socket.create_connection(b.tcp_address) as connection:
+            connection.settimeout(10)
+            connection.sendall(link_message(connection_id=0x12345678, channel=2))
+            case.check(receive(connection, 4) == b"REDQ", "another answer")
+        case.wait_for("the count", 5, lambda: b.counters()["viewers"]["strays"] == 1)
+
 
 def idle(setup):
     """300 connections that say nothing, and 300 that stop after a word, keep nobody out."""
@@ -302,4 +322,4 @@ def idle(setup):
         return f"two visits in {took:.1f} s, {counters}"
 
 
-case.main(expiry, view_password, tls, channels, sasl, users, idle)
+case.main(expiry, view_password, tls, channels, sasl, users, slow_link, idle)
