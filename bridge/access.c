@@ -165,16 +165,6 @@ int set_password_expires(struct options *options, const char *value, char *why, 
 
 /* Plain values. */
 
-static int set_flag(bool *flag, const char *value, char *why, size_t why_size)
-{
-	/* The command line gives no value, a config file says true or false. */
-	if (*value && strcmp(value, "true") && strcmp(value, "false")) {
-		return refuse(why, why_size, "'%s' is not one of true, false", value);
-	}
-	*flag = strcmp(value, "false") != 0;
-	return 0;
-}
-
 int set_no_auth(struct options *options, const char *value, char *why, size_t why_size)
 {
 	return set_flag(&options->no_auth, value, why, why_size);

@@ -15,6 +15,7 @@
 #include "bridge/listen.h"
 #include "bridge/log.h"
 #include "bridge/relay.h"
+#include "bridge/size.h"
 #include "render/renderer.h"
 #include "spice/sink.h"
 
@@ -67,6 +68,7 @@ struct options {
 	enum renderer_kind renderer;
 	char *render_node;
 	unsigned max_fps;
+	struct size_options size;
 	enum spice_compression compression;
 	char *password; /* read from a file or credential, wiped when finished */
 	bool no_auth;

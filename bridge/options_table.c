@@ -14,6 +14,8 @@ static const char *const simulate_words[] = {"1280x720", "1920x1080", "scene=des
 static const char *const address_words[] = {
 	"unix:", "tcp:127.0.0.1:", "tcp:[::1]:", "tls:", "fd:", NULL};
 static const char *const socket_words[] = {"unix:", NULL};
+static const char *const mode_words[] = {
+	"1280x720", "1280x800", "1920x1080", "1920x1200", "2560x1440", "3840x2160", NULL};
 
 const struct option_spec option_specs[] = {
 	{
@@ -410,6 +412,31 @@ const struct option_spec option_specs[] = {
 		       "window of their own, as _org.qemu.console.serial.0_ or "
 		       "_org.qemu.monitor.hmp.0_. Whoever may look can then use the monitor.",
 		.set = set_port,
+	},
+	{
+		.name = "mode",
+		.verbs = FOR_SERVE,
+		.section = SECTION_PICTURE,
+		.argument = "WIDTHxHEIGHT",
+		.completion = COMPLETE_WORDS,
+		.words = mode_words,
+		.help = "the size that the guest's display has at first",
+		.man = "The guest's display gets this size, 64x64 to 4095x4095, when the bridge "
+		       "attaches. It is made smaller, and keeps its shape, where the device does "
+		       "not allow as much. Without it the guest chooses, until a viewer's window "
+		       "is resized. Needs a device that takes EDIDs; *vgpu-bridge probe* tells.",
+		.set = set_mode,
+	},
+	{
+		.name = "fixed-mode",
+		.verbs = FOR_SERVE,
+		.section = SECTION_PICTURE,
+		.help = "viewers do not change the size of the guest's display",
+		.man = "What viewers ask for by resizing their windows is not passed on to the "
+		       "guest. Without it the guest's display follows the window that was resized "
+		       "last, in steps of 8 pixels across and 2 down, once it has had its size for "
+		       "0.6 seconds.",
+		.set = set_fixed_mode,
 	},
 	{
 		.name = "trace",

@@ -103,6 +103,8 @@ DECLARE_SETTER(uuid);
 DECLARE_SETTER(renderer);
 DECLARE_SETTER(render_node);
 DECLARE_SETTER(max_fps);
+DECLARE_SETTER(mode);
+DECLARE_SETTER(fixed_mode);
 DECLARE_SETTER(compression);
 DECLARE_SETTER(log_level);
 DECLARE_SETTER(trace);

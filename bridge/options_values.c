@@ -52,6 +52,15 @@ bool parse_unsigned(const char *value, unsigned long max, unsigned long *number)
 	return errno == 0 && *end == '\0' && *number <= max;
 }
 
+int set_flag(bool *place, const char *value, char *why, size_t why_size)
+{
+	if (*value && strcmp(value, "true") && strcmp(value, "false")) {
+		return refuse(why, why_size, "'%s' is not one of true, false", value);
+	}
+	*place = strcmp(value, "false") != 0;
+	return 0;
+}
+
 int find_word(const char *const *words, const char *value, char *why, size_t why_size)
 {
 	size_t length;

@@ -17,6 +17,8 @@ int refuse(char *why, size_t why_size, const char *format, ...)
 int keep(char **place, const char *value, char *why, size_t why_size);
 /* Decimal digits only, and no more than max. */
 bool parse_unsigned(const char *value, unsigned long max, unsigned long *number);
+/* Of an option without argument: "" from the command line, true or false from a config file. */
+int set_flag(bool *place, const char *value, char *why, size_t why_size);
 /* The place of value in words, which NULL ends, or -EINVAL. */
 int find_word(const char *const *words, const char *value, char *why, size_t why_size);
 

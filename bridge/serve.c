@@ -17,9 +17,12 @@
 #include "bridge/notify.h"
 #include "bridge/options.h"
 #include "bridge/relays.h"
+#include "bridge/session.h"
+#include "bridge/size.h"
 #include "bridge/source.h"
 #include "bridge/stats.h"
 #include "bridge/viewers.h"
+#include "spice/port.h"
 #include "vfio/vgpu.h"
 
 /* The library lets go of a viewer's memory a little after the viewer. */
@@ -42,6 +45,7 @@ struct server {
 	struct capture *capture;
 	struct viewers *viewers;
 	struct relays *relays;
+	struct size *size;
 	struct listener **listeners;
 	struct door *doors; /* one for each listener */
 	GMainLoop *loop;
@@ -59,7 +63,9 @@ static void on_ready(void *data)
 
 static void on_resize(void *data, unsigned seat, uint32_t width, uint32_t height)
 {
-	log_debug("viewer %u asks for %ux%u", seat, width, height);
+	struct server *server = data;
+
+	size_request(server->size, width, height);
 }
 
 /* Nobody watches any more: what was kept for speed goes back to the system. See main(). */
@@ -122,7 +128,7 @@ static gboolean on_terminate(gpointer data)
 static gboolean on_stats(gpointer data)
 {
 	struct server *server = data;
-	char *json = stats_json(server->capture, server->viewers, server->relays);
+	char *json = stats_json(server->capture, server->viewers, server->relays, server->size);
 	char *line = g_strconcat(json, "\n", NULL);
 
 	/* In one go: the capture thread writes to the log at any time. */
@@ -134,6 +140,51 @@ static gboolean on_stats(gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
+/* The guest's display and its size. */
+
+static int set_edid(void *data, const void *blob, size_t size)
+{
+	struct server *server = data;
+
+	return capture_set_edid(server->capture, blob, size);
+}
+
+static bool picture_size(void *data, uint32_t *width, uint32_t *height)
+{
+	struct server *server = data;
+	struct session_counters *counters = capture_session_counters(server->capture);
+
+	*width = counters->width;
+	*height = counters->height;
+	return counters->state == SESSION_PICTURE;
+}
+
+static const struct size_ops size_ops = {
+	.set_edid = set_edid,
+	.picture = picture_size,
+};
+
+/* While the device is still the main thread's to ask. */
+static void tell_size(struct server *server, struct vgpu *vgpu)
+{
+	uint8_t blob[1024];
+	int length = vgpu_edid_get(vgpu, blob, sizeof(blob));
+
+	size_attached(server->size, &vgpu_info(vgpu)->edid, blob, length > 0 ? length : 0);
+}
+
+/* Who is told the size of a viewer's window: the device, or else the guest's agent. */
+static void choose_resizer(struct server *server)
+{
+	struct vgpu_edid edid;
+	bool takes = capture_edid_limits(server->capture, &edid);
+
+	if (server->viewers) {
+		spice_sink_set_resizes(viewers_sink(server->viewers, 0),
+			server->options->size.fixed || takes || !capture_attached(server->capture));
+	}
+}
+
 /* The source found a device. */
 static void on_arrived(void *data, struct vgpu *vgpu, int owner)
 {
@@ -142,7 +193,9 @@ static void on_arrived(void *data, struct vgpu *vgpu, int owner)
 
 	log_info("source: %s, planes as %s%s", info->name, info->dmabuf ? "dma-buf" : "region",
 		info->cursor_plane ? ", with a cursor" : "");
+	tell_size(server, vgpu);
 	capture_attach(server->capture, vgpu, owner);
+	choose_resizer(server);
 }
 
 static void on_waiting(void *data, const char *sentence)
@@ -150,6 +203,7 @@ static void on_waiting(void *data, const char *sentence)
 	struct server *server = data;
 
 	capture_detach(server->capture, sentence);
+	size_detached(server->size);
 }
 
 static void on_source_ended(void *data, int status)
@@ -173,6 +227,7 @@ static gboolean on_lost_main(gpointer data)
 	/* Meanwhile another may have come by --fd-socket. */
 	if (!capture_attached(server->capture)) {
 		log_info("the device was let go");
+		size_detached(server->size);
 		source_look(server->source);
 	}
 	return G_SOURCE_REMOVE;
@@ -290,6 +345,7 @@ static int start_display(struct server *server, char *why, size_t why_size)
 	if (!server->relays) {
 		return EXIT_FAILED;
 	}
+	choose_resizer(server);
 	viewers_attach(server->viewers, server->capture);
 	if (capture_start(server->capture, why, why_size) < 0) {
 		return EXIT_RENDER;
@@ -345,6 +401,7 @@ static void finish(struct server *server)
 	}
 	relays_destroy(server->relays);
 	viewers_destroy(server->viewers);
+	size_destroy(server->size);
 	capture_destroy(server->capture);
 	if (server->trim) {
 		g_source_remove(server->trim);
@@ -368,6 +425,8 @@ int serve(const struct options *options)
 	}
 	/* Before the first thread, so that the signals of an early end find their handlers. */
 	watch_signals(&server);
+
+	server.size = size_create(&options->size, &size_ops, &server);
 
 	int code = make_capture(&server, why, sizeof(why));
 

@@ -283,6 +283,8 @@ static int show_plane(
 	char text[256];
 
 	describe_plane(plane, text, sizeof(text));
+	session->counters.width = plane->width;
+	session->counters.height = plane->height;
 	set_state(session, SESSION_PICTURE, text, now);
 	return 0;
 }

@@ -51,6 +51,7 @@ struct session_counters {
 	atomic_uint_fast64_t cursor_failed; /* cursor shapes that could not be read */
 	atomic_uint_fast64_t log_suppressed; /* state lines kept from the log */
 	atomic_uint state;
+	atomic_uint width, height; /* of the last picture, pixels */
 };
 
 struct session {

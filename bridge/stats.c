@@ -8,6 +8,7 @@
 #include "bridge/capture.h"
 #include "bridge/relays.h"
 #include "bridge/session.h"
+#include "bridge/size.h"
 #include "bridge/viewers.h"
 #include "spice/sink.h"
 #include "vfio/vgpu.h"
@@ -60,7 +61,7 @@ static void add_capture(GString *json, struct capture *capture)
 	struct field session[] = {FIELD(s, looks), FIELD(s, cards), FIELD(s, cards_failed),
 		FIELD(s, held), FIELD(s, stale_retries), FIELD(s, vanished), FIELD(s, read_failed),
 		FIELD(s, import_failed), FIELD(s, no_memory), FIELD(s, cursor_failed),
-		FIELD(s, log_suppressed), FIELD(s, state)};
+		FIELD(s, log_suppressed), FIELD(s, state), FIELD(s, width), FIELD(s, height)};
 	struct field fields[] = {FIELD(c, ticks), FIELD(c, frames), FIELD(c, rects),
 		FIELD(c, bytes), FIELD(c, blocked), FIELD(c, no_memory), FIELD(c, rests),
 		FIELD(c, devices), FIELD(c, lost), FIELD(c, hurries), FIELD(c, edids),
@@ -107,7 +108,18 @@ static void add_viewers(GString *json, struct viewers *viewers)
 	add_object(json, "viewers", fields, G_N_ELEMENTS(fields));
 }
 
-char *stats_json(struct capture *capture, struct viewers *viewers, const struct relays *relays)
+static void add_size(GString *json, const struct size *size)
+{
+	const struct size_counters *c = size_counters(size);
+	struct field fields[] = {FIELD(c, requests), FIELD(c, refused), FIELD(c, settled),
+		FIELD(c, unchanged), FIELD(c, without_edid), FIELD(c, limited), FIELD(c, changes),
+		FIELD(c, failed)};
+
+	add_object(json, "size", fields, G_N_ELEMENTS(fields));
+}
+
+char *stats_json(struct capture *capture, struct viewers *viewers, const struct relays *relays,
+	const struct size *size)
 {
 	GString *json = g_string_new("{");
 
@@ -115,6 +127,7 @@ char *stats_json(struct capture *capture, struct viewers *viewers, const struct 
 	add_capture(json, capture);
 	add_spice(json, viewers);
 	add_viewers(json, viewers);
+	add_size(json, size);
 	g_string_append(json, ",\"relays\":");
 	relays_add_json(relays, json);
 	g_string_append_c(json, '}');

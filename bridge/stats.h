@@ -7,9 +7,11 @@
 
 struct capture;
 struct relays;
+struct size;
 struct viewers;
 
 /* The line, without newline, for g_free(). */
-char *stats_json(struct capture *capture, struct viewers *viewers, const struct relays *relays);
+char *stats_json(struct capture *capture, struct viewers *viewers, const struct relays *relays,
+	const struct size *size);
 
 #endif

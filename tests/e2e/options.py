@@ -152,6 +152,10 @@ CASES = [
     (SERVE + ["--max-fps", "fast"], USAGE, ["--max-fps", "'fast'"]),
     (SERVE + ["--max-fps", "18446744073709551617"], USAGE, ["--max-fps", "'18446744073709551617'"]),
     (SERVE + ["--max-fps", "30", "--max-fps", "31"], USAGE, ["--max-fps", "'30'", "'31'"]),
+    (SERVE + ["--mode", "1920*1080"], USAGE, ["--mode", "'1920*1080'", "1920x1080"]),
+    (SERVE + ["--mode", "5000x3000"], USAGE, ["--mode", "'5000x3000'", "4095x4095"]),
+    (SERVE + ["--mode", "-800x600"], USAGE, ["--mode", "'-800x600'"]),
+    (SERVE + ["--fixed-mode=1"], USAGE, ["--fixed-mode", "'1'"]),
     # general
     (SERVE + ["--trace", "{dir}/no/trace"], USAGE, ["--trace", "'{dir}/no/trace'"]),
     (SERVE + ["--log-level", "chatty"], USAGE, ["--log-level", "'chatty'"]),

@@ -21,7 +21,7 @@
 #include "bridge/options_table.h"
 
 #define UUID "12345678-9abc-def0-1234-56789abcdef0"
-#define MAX_ARGUMENTS 16
+#define MAX_ARGUMENTS 32
 
 static char directory[] = "/tmp/test-options-XXXXXX";
 
@@ -135,6 +135,8 @@ static void test_defaults(void **state)
 	assert_null(options.password);
 	assert_null(options.trace);
 	assert_false(options.no_auth);
+	assert_int_equal(options.size.width, 0);
+	assert_false(options.size.fixed);
 	assert_int_equal(options.n_addresses, 1);
 	assert_string_equal(options.addresses[0].path, "/tmp/x");
 	options_finish(&options);
@@ -149,7 +151,7 @@ static void test_values(void **state)
 	expect_good(&options,
 		"serve --simulate=800x600,scene=box -l tcp:127.0.0.1:5901 --listen=unix:/a --max-fps "
 		"240 --renderer cpu --compression=auto-glz --no-auth --render-node /dev/null "
-		"--log-level debug");
+		"--log-level debug --mode 1366x768 --fixed-mode");
 	assert_string_equal(options.simulate, "800x600,scene=box");
 	assert_int_equal(options.n_addresses, 2);
 	assert_int_equal(options.addresses[0].port, 5901);
@@ -158,6 +160,9 @@ static void test_values(void **state)
 	assert_int_equal(options.renderer, RENDERER_CPU);
 	assert_int_equal(options.compression, SPICE_COMPRESSION_AUTO_GLZ);
 	assert_true(options.no_auth);
+	assert_int_equal(options.size.width, 1366);
+	assert_int_equal(options.size.height, 768);
+	assert_true(options.size.fixed);
 	assert_string_equal(options.render_node, "/dev/null");
 	options_finish(&options);
 
@@ -298,6 +303,15 @@ static void test_bad_values(void **state)
 		{"serve --simulate -l unix:/a --max-fps -5", "--max-fps", "'-5'"},
 		{"serve --simulate -l unix:/a --max-fps 30fps", "--max-fps", "'30fps'"},
 		{"serve --simulate -l unix:/a --max-fps=", "--max-fps", "''"},
+		{"serve --simulate -l unix:/a --mode 1920", "--mode", "'1920'"},
+		{"serve --simulate -l unix:/a --mode 1920x", "--mode", "'1920x'"},
+		{"serve --simulate -l unix:/a --mode x1080", "--mode", "'x1080'"},
+		{"serve --simulate -l unix:/a --mode 1920x1080x1", "--mode", "1920x1080x1"},
+		{"serve --simulate -l unix:/a --mode 63x600", "--mode", "from 64x64"},
+		{"serve --simulate -l unix:/a --mode 4096x2160", "--mode", "to 4095x4095"},
+		{"serve --simulate -l unix:/a --mode 000000000000000001920x1080", "--mode",
+			"such as"},
+		{"serve --simulate -l unix:/a --fixed-mode=no", "--fixed-mode", "'no'"},
 		{"serve --simulate -l unix:/a --trace /nowhere/x", "--trace", "'/nowhere/x'"},
 		{"serve --simulate -l unix:/a --log-level loud", "--log-level", "'loud'"},
 		{"serve --simulate -l unix:/a --config /nowhere", "--config", "'/nowhere'"},
