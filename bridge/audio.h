@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sound between the guest and its viewers, where QEMU offers it by D-Bus (-display dbus,p2p=yes,
+ * audiodev=ID with -audiodev dbus,id=ID).
+ *
+ * No bus and no daemon: QEMU is handed one end of a socket over QMP. Main thread. It borrows the qmp,
+ * which must be destroyed before it, and the sinks, which must be destroyed after it.
+ */
+#ifndef BRIDGE_AUDIO_H
+#define BRIDGE_AUDIO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "bridge/audio_listener.h"
+
+struct audio;
+struct qmp;
+struct spice_sink;
+
+struct audio_counters {
+	uint64_t attempts; /* to reach QEMU's sound */
+	uint64_t connects;
+	struct audio_listener_counters play, record;
+	uint64_t behind; /* frames dropped for viewers that do not keep up */
+};
+
+/* Does not return NULL. */
+struct audio *audio_create(struct qmp *qmp);
+void audio_destroy(struct audio *audio);
+
+/* Viewers of this sink hear the guest and, if record, it hears them. 0, or -errno with why. */
+int audio_add(
+	struct audio *audio, struct spice_sink *sink, bool record, char *why, size_t why_size);
+/* Is there any viewer? Without one QEMU is not asked for sound. */
+void audio_set_watched(struct audio *audio, bool watched);
+
+void audio_count(struct audio *audio, struct audio_counters *counters);
+
+#endif
