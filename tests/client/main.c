@@ -17,6 +17,8 @@ const struct subject *const subjects[] = {
 	&pointer_subject,
 	&input_subject,
 	&clipboard_subject,
+	&ports_subject,
+	&usb_subject,
 	&lines_subject,
 	NULL,
 };
@@ -24,7 +26,7 @@ const struct subject *const subjects[] = {
 struct settings {
 	gchar *password, *compression, *user, *sasl_password, *ca_file, *tls_port, *cert_subject;
 	gchar *secure_channels;
-	gboolean read_only;
+	gboolean read_only, usbredir;
 };
 
 static gint compression_by_name(const char *name)
@@ -71,6 +73,8 @@ static const char *parse(int argc, char **argv, struct settings *settings)
 		{"read-only", 0, 0, G_OPTION_ARG_NONE, &settings->read_only,
 			"never ask for client mouse mode, so that the server tells the cursor's place",
 			NULL},
+		{"usbredir", 0, 0, G_OPTION_ARG_NONE, &settings->usbredir,
+			"may redirect USB devices", NULL},
 		{NULL},
 	};
 	GOptionContext *context = g_option_context_new("URI");
@@ -103,7 +107,7 @@ static SpiceSession *new_session(const char *uri, const struct settings *setting
 	SpiceSession *session = spice_session_new();
 
 	g_object_set(session, "uri", uri, "read-only", settings->read_only, "enable-audio", FALSE,
-		"enable-usbredir", FALSE, "enable-smartcard", FALSE, NULL);
+		"enable-usbredir", settings->usbredir, "enable-smartcard", FALSE, NULL);
 	set_string(session, "password", settings->password);
 	set_string(session, "username", settings->user);
 	set_string(session, "password", settings->sasl_password);

@@ -18,6 +18,8 @@ struct clipboard;
 struct display;
 struct lines;
 struct pointer;
+struct ports;
+struct usb;
 
 struct command {
 	const char *name;
@@ -54,6 +56,8 @@ struct probe {
 	struct display *display_state;
 	struct pointer *pointer;
 	struct clipboard *clipboard;
+	struct ports *ports;
+	struct usb *usb;
 	gboolean connected; /* connection.c: the main channel is open */
 	gboolean inputs_open; /* input.c */
 };
@@ -66,6 +70,8 @@ extern const struct subject display_subject;
 extern const struct subject pointer_subject;
 extern const struct subject input_subject;
 extern const struct subject clipboard_subject;
+extern const struct subject ports_subject;
+extern const struct subject usb_subject;
 extern const struct subject lines_subject;
 
 /* One line on stdout: "ok ...", "fail ... why=TEXT" or "event ...". */

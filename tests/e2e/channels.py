@@ -1,0 +1,231 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""QEMU's sockets and the viewer's channels: ports, the agent, USB, webdav and smart cards."""
+
+import os
+import random
+
+import case
+import chardev
+from case import check, wait_for
+
+MIB = 1024 * 1024
+
+
+def write(setup, name, data):
+    path = setup.path(name)
+    with open(path, "wb") as file:
+        file.write(data)
+    return path
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def relay(b, name):
+    return b.counters()["relays"][name]
+
+
+def echo(setup, c, port, size, seed):
+    """Bytes to the guest and back: the same ones."""
+    data = random.Random(seed).randbytes(size)
+    sent, got = write(setup, "sent", data), setup.path("got")
+    c.do(f"port-write {port} {sent} 20000")
+    c.do(f"port-read {port} {got} {size} 20000")
+    check(read(got) == data, f"{port}: other bytes came back")
+
+
+def ports(setup):
+    first, second = chardev.Echo(setup.path("p1")), chardev.Echo(setup.path("p2"))
+    options = [f"--port=test.one={'unix:' + first.path}", f"--port=test.two=unix:{second.path}"]
+    with setup.bridge("320x240", options) as b:
+        for uri in (b.unix, b.tcp):
+            with setup.client(uri) as c:
+                for number, port in enumerate(("test.one", "test.two")):
+                    c.do(f"port-open {port} 10000")
+                    echo(setup, c, port, MIB, number)
+                echo(setup, c, "test.one", 5, 3)
+            wait_for("a connection for the next viewer", 10,
+                     lambda: relay(b, "port test.one")["renewals"] >= 1)
+        counters = relay(b, "port test.one")
+        check(counters["from_guest"] == counters["to_guest"] == 2 * (MIB + 5), str(counters))
+        check(counters["dropped"] == counters["losses"] == counters["unheard"] == 0, str(counters))
+        check(first.connections == 3, f"{first.connections} connections for two viewers")
+
+
+def port_comes_and_goes(setup):
+    """QEMU comes after the viewer, goes in the middle of a stream, and comes again."""
+    path = setup.path("p")
+    with setup.bridge("320x240", [f"--port=test=unix:{path}"]) as b:
+        with setup.client(b.unix) as c:
+            check(not c.ask("port-open test 300")["ok"], "a port without a device")
+            device = chardev.Echo(path)
+            c.do("port-open test 10000")
+            echo(setup, c, "test", 100000, 1)
+            device.reading.clear()
+            big = write(setup, "big", os.urandom(4 * MIB))
+            c.send(f"port-write test {big} 1000")
+            device.send(os.urandom(100000))
+            device.wait("bytes for the guest", lambda: len(device.received) > 0)
+            device.reading.set()
+            device.drop()
+            c.wait_event("port test gone")
+            c.receive(30, "port-write")
+            c.do("port-open test 10000")
+            device.wait_connected(2)
+            echo(setup, c, "test", 100000, 2)
+            device.close()
+            wait_for("the loss", 10, lambda: relay(b, "port test")["connected"] == 0)
+            check(b.running() and c.do("hash"), "the viewer is gone")
+            counters = relay(b, "port test")
+            check(counters["losses"] == 2, str(counters))
+
+
+def slow_guest(setup):
+    """A guest that reads late gets all of it, and holds nobody else up."""
+    device, other = chardev.Echo(setup.path("p1")), chardev.Echo(setup.path("p2"))
+    options = [f"--port=slow=unix:{device.path}", f"--port=quick=unix:{other.path}"]
+    with setup.bridge("320x240", options) as b, setup.client(b.tcp) as c:
+        c.do("port-open slow 10000")
+        c.do("port-open quick 10000")
+        device.wait_connected()
+        device.reading.clear()
+        device.send(b"x")  # it waits in recv()
+        data = os.urandom(6 * MIB)
+        sent, got = write(setup, "data", data), setup.path("got")
+        c.send(f"port-write slow {sent} 20000")
+        c.receive(30, "port-write")
+        echo(setup, c, "quick", MIB, 1)
+        _, seconds = b.timed_counters()
+        check(seconds < 1, f"the main loop took {seconds} s to answer")
+        device.reading.set()
+        c.do(f"port-read slow {got} {len(data) + 1} 20000")
+        check(read(got) == b"x" + data, "other bytes came back")
+
+
+def console_without_viewer(setup):
+    """What a guest says to nobody must not hold it up; a viewer gets a device that is new to it."""
+    device = chardev.Chardev(setup.path("p"), greeting=b"login:")
+    with setup.bridge("320x240", [f"--port=console=unix:{device.path}"]) as b:
+        device.wait_connected()
+        device.send(MIB * b"y")
+        wait_for("all of it", 10, lambda: relay(b, "port console")["from_guest"] == MIB + 6)
+        with setup.client(b.unix) as c:
+            c.do("port-open console 10000")
+            got = setup.path("got")
+            c.do(f"port-read console {got} 6 10000")
+            check(read(got) == b"login:", f"the viewer's first bytes: {read(got)[:20]}")
+            check(device.connections == 2, f"{device.connections} connections")
+
+
+def asked_sizes(b):
+    return [line for line in b.lines if "asks for" in line]
+
+
+def resize(b, c, width, height):
+    """A viewer's wish reaches the bridge."""
+    c.do(f"resize {width} {height}")
+    wait_for(f"the wish for {width}x{height}", 10,
+             lambda: any(f"{width}x{height}" in line for line in asked_sizes(b)))
+
+
+def clipboard_ready(c):
+    """spice-gtk throws the clipboard's messages away before it knows what the agent can do."""
+    def ready():
+        answer = c.ask("agent-capabilities")
+        return answer["ok"] and answer["clipboard"]
+    wait_for("the capabilities of the guest's agent", 10, ready)
+
+
+def agent(setup):
+    """The bridge's own agent, the guest's, and back: sizes, clipboard both ways, files."""
+    path = setup.path("agent")
+    options = [f"--agent=unix:{path}", "--log-level=debug"]
+    text = random.Random(5).randbytes(MIB).hex().encode()
+    with setup.bridge("320x240", options) as b, setup.client(b.tcp) as c:
+        c.wait_event("agent 1")
+        resize(b, c, 400, 300)
+
+        guest = chardev.Agent(path)
+        wait_for("the guest's agent", 10, lambda: relay(b, "agent")["open"] == 1)
+        clipboard_ready(c)
+        resize(b, c, 500, 300)
+        check(guest.count(chardev.MONITORS_CONFIG) == 0, "the size went to the agent")
+
+        c.clipboard_set(write(setup, "clip", text))
+        guest.wait("the viewer's text", lambda: guest.got_text is not None)
+        check(guest.got_text.rstrip(b"\0") == text, "the guest got another text")
+        guest.offer(text[::-1])
+        got = setup.path("got")
+        c.clipboard_get(got)
+        check(read(got) == text[::-1], "the viewer got another text")
+        data = os.urandom(3 * MIB)
+        c.do(f"send-file {write(setup, 'holiday.jpg', data)} 30000", timeout=60)
+        check([bytes(f) for f in guest.files.values()] == [data], "the guest got another file")
+        check(list(guest.sizes.values()) == [("holiday.jpg", len(data))], str(guest.sizes))
+
+        guest.close()
+        wait_for("the bridge's own agent", 10, lambda: relay(b, "agent")["open"] == 0)
+        wait_for("the viewer's agent", 10, lambda: c.do("agent")["connected"] == 1)
+        resize(b, c, 600, 300)
+        check(c.do("agent-capabilities")["clipboard"] == 0, "the guest's clipboard is still there")
+        check(relay(b, "agent")["losses"] == 1, str(relay(b, "agent")))
+
+
+def agent_that_runs_already(setup):
+    """A bridge is started anew: the guest's agent has no reason to speak first."""
+    guest = chardev.Agent(setup.path("agent"), speaks_first=False)
+    for _ in range(2):
+        before = guest.connections
+        with setup.bridge("320x240", [f"--agent=unix:{guest.path}"]) as b:
+            guest.wait_connected(before + 1)
+            wait_for("the guest's agent", 10, lambda: relay(b, "agent")["open"] == 1)
+            with setup.client(b.unix) as c:
+                clipboard_ready(c)
+                c.clipboard_set(write(setup, "clip", b"once more"))
+                guest.wait("the text", lambda: guest.got_text == b"once more")
+                guest.got_text = None
+            # The guest is told that the viewer has gone.
+            guest.wait("the end of the viewer", lambda: guest.messages[-1][1] ==
+                       chardev.CLIENT_DISCONNECTED)
+
+
+def guest_without_agent(setup):
+    guest = chardev.Agent(setup.path("agent"))
+    guest.silent = True
+    options = [f"--agent=unix:{guest.path}", "--log-level=debug"]
+    with setup.bridge("320x240", options) as b, setup.client(b.unix) as c:
+        guest.wait_connected()
+        c.wait_event("agent 1")
+        resize(b, c, 400, 300)
+        check(relay(b, "agent")["open"] == 0, "who spoke?")
+        # It is installed now.
+        guest.silent = False
+        guest.announce(1)
+        wait_for("the guest's agent", 10, lambda: relay(b, "agent")["open"] == 1)
+        resize(b, c, 500, 300)
+
+
+def agent_of_noise(setup):
+    """Whatever comes, the viewer stays and the next agent is served."""
+    guest = chardev.Agent(setup.path("agent"))
+    with setup.bridge("320x240", [f"--agent=unix:{guest.path}"]) as b, setup.client(b.unix) as c:
+        c.wait_event("agent 1")
+        for seed in range(4):
+            number = guest.connections
+            wait_for("the guest's agent", 10, lambda: relay(b, "agent")["open"] == 1)
+            noise = random.Random(seed).randbytes(20000)
+            guest.send((b"\1\0\0\0\24\0\0\0" if seed % 2 else b"") + noise)
+            guest.wait_connected(number + 1)
+        wait_for("the guest's agent", 10, lambda: relay(b, "agent")["open"] == 1)
+        clipboard_ready(c)
+        c.clipboard_set(write(setup, "clip", b"after all"))
+        guest.wait("the text", lambda: guest.got_text == b"after all")
+        check("disconnected" not in c.events, "the viewer was thrown out")
+
+
+if __name__ == "__main__":
+    case.main(ports, port_comes_and_goes, slow_guest, console_without_viewer, agent,
+              agent_that_runs_already, guest_without_agent, agent_of_noise)
