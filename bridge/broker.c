@@ -113,9 +113,10 @@ int broker_take(int socket, int flags, struct broker_answer *answer)
 	*answer = (struct broker_answer){.found.fds = DEVICE_NO_FDS, .owner = -1};
 	do {
 		length = recvmsg(socket, &header, flags | MSG_CMSG_CLOEXEC);
-	} while (length < 0 && errno == EINTR);
+		/* A reset, told once, comes before what was sent before it. */
+	} while (length < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (length <= 0) {
-		return length == 0 || errno == ECONNRESET ? -EPIPE : -errno;
+		return length == 0 ? -EPIPE : -errno;
 	}
 	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(&header); cmsg;
 		cmsg = CMSG_NXTHDR(&header, cmsg)) {

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bridge/listen.h"
@@ -319,7 +318,12 @@ struct handover *handover_create(const char *path, unsigned uid,
 	void *data, char *why, size_t why_size)
 {
 	struct handover *handover = g_new0(struct handover, 1);
-	struct listen_address address = {.kind = ADDRESS_UNIX, .fd = -1};
+	/* Another user has to get at it; who it is shows when they connect. */
+	struct listen_address address = {.kind = ADDRESS_UNIX,
+		.fd = -1,
+		.owner = (uid_t)-1,
+		.group = (gid_t)-1,
+		.mode = uid == UINT_MAX ? 0600 : 0666};
 	int saved;
 
 	handover->uid = uid;
@@ -329,14 +333,6 @@ struct handover *handover_create(const char *path, unsigned uid,
 	address.text = g_strdup_printf("unix:%s", path);
 	handover->listener = listener_create(&address, on_accepted, handover, why, why_size);
 	saved = errno;
-	/* Another user has to get at it; who it is shows when they connect. */
-	if (handover->listener && uid != UINT_MAX && chmod(path, 0666) < 0) {
-		saved = errno;
-		snprintf(why, why_size, "%s can't be opened to user %u: %s", path, uid,
-			strerror(saved));
-		listener_destroy(handover->listener);
-		handover->listener = NULL;
-	}
 	g_free(address.path);
 	g_free(address.text);
 	if (!handover->listener) {

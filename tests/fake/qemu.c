@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Stands for QEMU where a test needs only what is seen of one from outside: a command line, open
+ * descriptors, and an end. Opens the files of HOLD (":" between them), says "holding" on its output,
+ * and ends by SIGTERM with status HOLD_STATUS. A descriptor of "-device vfio-pci,fd=N" has to be open.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t signalled;
+
+static void on_signal(int number)
+{
+	signalled = number;
+}
+
+int main(int argc, char **argv)
+{
+	const char *hold = getenv("HOLD");
+	const char *status = getenv("HOLD_STATUS");
+	sigset_t wait, none;
+
+	sigemptyset(&none);
+	sigemptyset(&wait);
+	sigaddset(&wait, SIGTERM);
+	sigaddset(&wait, SIGINT);
+	sigprocmask(SIG_BLOCK, &wait, NULL);
+	signal(SIGTERM, on_signal);
+	signal(SIGINT, on_signal);
+	for (int i = 1; i < argc; i++) {
+		const char *fd =
+			strncmp(argv[i], "vfio-pci,", 9) == 0 ? strstr(argv[i], ",fd=") : NULL;
+
+		if (fd && fcntl(atoi(fd + 4), F_GETFD) != 0) {
+			printf("no descriptor %s\n", fd);
+			return 66;
+		}
+		printf("argument %s\n", argv[i]);
+	}
+	for (char *file = hold ? strtok(strdup(hold), ":") : NULL; file; file = strtok(NULL, ":")) {
+		if (open(file, O_RDWR | O_CLOEXEC) < 0) {
+			perror(file);
+			return 66;
+		}
+	}
+	printf("holding\n");
+	fflush(stdout);
+	while (!signalled) {
+		sigsuspend(&none);
+	}
+	printf("ends by signal %d\n", (int)signalled);
+	fflush(stdout);
+	return status ? atoi(status) : 0;
+}
