@@ -102,11 +102,17 @@ int access_read_password(char **password, const char *path, char *why, size_t wh
 int set_password_file(struct options *options, const char *value, char *why, size_t why_size)
 {
 	options->access.passwords++;
+	if (options->verb == VERB_VIEWER_FILE) {
+		return keep(&options->access.password_path, value, why, why_size);
+	}
 	return access_read_password(&options->password, value, why, why_size);
 }
 
 int set_view_password_file(struct options *options, const char *value, char *why, size_t why_size)
 {
+	if (options->verb == VERB_VIEWER_FILE) {
+		return keep(&options->access.view_password_path, value, why, why_size);
+	}
 	return access_read_password(&options->access.view_password, value, why, why_size);
 }
 
@@ -173,6 +179,20 @@ int set_no_auth(struct options *options, const char *value, char *why, size_t wh
 int set_sasl(struct options *options, const char *value, char *why, size_t why_size)
 {
 	return set_flag(&options->access.sasl, value, why, why_size);
+}
+
+int set_with_password(struct options *options, const char *value, char *why, size_t why_size)
+{
+	return set_flag(&options->access.with_password, value, why, why_size);
+}
+
+int set_host(struct options *options, const char *value, char *why, size_t why_size)
+{
+	if (!*value || strpbrk(value, " \t\n/[]")) {
+		return refuse(why, why_size,
+			"'%s' is not a host; write a name, or an address without brackets", value);
+	}
+	return keep(&options->access.host, value, why, why_size);
 }
 
 static int set_seats(unsigned *seats, const char *value, char *why, size_t why_size)
@@ -373,7 +393,7 @@ int access_check(struct options *options)
 {
 	struct access_options *access = &options->access;
 
-	if (options->verb == VERB_PROBE) {
+	if (options->verb == VERB_PROBE || options->verb == VERB_VIEWER_FILE) {
 		return 0;
 	}
 	if (options->n_addresses == 0) {
@@ -431,6 +451,9 @@ void access_finish(struct access_options *access)
 	free(access->tls.ciphers);
 	free(access->tls.channels);
 	free(access->name);
+	free(access->host);
+	free(access->password_path);
+	free(access->view_password_path);
 }
 
 void access_fill_sink(const struct options *options, bool view_only, struct spice_tls *tls,

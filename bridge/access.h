@@ -25,6 +25,9 @@ struct access_tls {
 
 struct access_options {
 	unsigned max_viewers, max_view_only; /* 0: not given */
+	bool with_password; /* viewer-file */
+	char *host; /* viewer-file: this machine, as others call it */
+	char *password_path, *view_password_path; /* viewer-file: not read yet */
 	char *view_password; /* of view-only addresses; NULL: the same as elsewhere */
 	unsigned passwords; /* ways in which the password was given */
 	int64_t expires_in; /* seconds from the start, or */

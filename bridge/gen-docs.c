@@ -28,7 +28,11 @@ static void print_man_entry(const struct option_spec *spec)
 		/* The table's short sentences have no capital and no full stop. */
 		printf("\n\t%c%s.", toupper((unsigned char)spec->help[0]), spec->help + 1);
 	}
-	if (spec->section != SECTION_SOURCE && spec->verbs == FOR_SERVE) {
+	if (spec->verbs == FOR_VIEWER_FILE) {
+		printf(" Only for *viewer-file*.");
+	}
+	if (spec->section != SECTION_SOURCE && (spec->verbs & FOR_SERVE) &&
+		!(spec->verbs & FOR_PROBE)) {
 		printf(" Not for *probe*.");
 	}
 	printf("\n\n");

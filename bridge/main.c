@@ -30,7 +30,16 @@ int main(int argc, char **argv)
 	if (rc != 0) {
 		return rc < 0 ? EXIT_USAGE : EXIT_OK;
 	}
-	code = options.verb == VERB_PROBE ? probe(&options) : serve(&options);
+	switch (options.verb) {
+	case VERB_PROBE:
+		code = probe(&options);
+		break;
+	case VERB_VIEWER_FILE:
+		code = viewer_file(&options);
+		break;
+	default:
+		code = serve(&options);
+	}
 	options_finish(&options);
 	return code;
 }

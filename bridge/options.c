@@ -103,6 +103,11 @@ static gboolean on_option(const gchar *written, const gchar *value, gpointer dat
 		reading->version = true;
 		return TRUE;
 	}
+	/* Its command line may be the server's, with another first word. */
+	if (reading->verb == VERB_VIEWER_FILE && !(spec->verbs & FOR_VIEWER_FILE) &&
+		(spec->verbs & FOR_SERVE)) {
+		return TRUE;
+	}
 	if (!(spec->verbs & (1u << reading->verb))) {
 		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
 			"--%s%s%s: not an option of '%s'; see vgpu-bridge %s --help", spec->name,
@@ -462,7 +467,7 @@ int options_parse(struct options *options, int argc, char **argv)
 		result = apply(options, &line, NULL, NULL);
 	}
 	if (result == 0) {
-		result = choose_source(options);
+		result = options->verb == VERB_VIEWER_FILE ? 0 : choose_source(options);
 	}
 	if (result == 0) {
 		result = check_command(options);

@@ -29,7 +29,7 @@ enum exit_code {
 	EXIT_LISTEN = 5, /* an address can't be listened on */
 };
 
-enum verb { VERB_SERVE, VERB_PROBE, VERB_RUN, VERB_COUNT };
+enum verb { VERB_SERVE, VERB_PROBE, VERB_RUN, VERB_VIEWER_FILE, VERB_COUNT };
 
 enum source_kind {
 	SOURCE_MDEV,

@@ -66,7 +66,7 @@ const struct option_spec option_specs[] = {
 	},
 	{
 		.name = "vm",
-		.verbs = FOR_SOURCE,
+		.verbs = FOR_SOURCE | FOR_VIEWER_FILE,
 		.section = SECTION_SOURCE,
 		.argument = "NAME",
 		.help = "the vGPU of this running virtual machine",
@@ -128,7 +128,7 @@ const struct option_spec option_specs[] = {
 	{
 		.name = "listen",
 		.letter = 'l',
-		.verbs = FOR_SERVE,
+		.verbs = FOR_SERVE | FOR_VIEWER_FILE,
 		.section = SECTION_ADDRESS,
 		.argument = "ADDRESS",
 		.repeatable = true,
@@ -140,7 +140,7 @@ const struct option_spec option_specs[] = {
 	},
 	{
 		.name = "name",
-		.verbs = FOR_SERVE,
+		.verbs = FOR_SERVE | FOR_VIEWER_FILE,
 		.section = SECTION_ADDRESS,
 		.argument = "TEXT",
 		.help = "the virtual machine's name, for the viewer's title",
@@ -195,7 +195,7 @@ const struct option_spec option_specs[] = {
 	},
 	{
 		.name = "password-file",
-		.verbs = FOR_SERVE,
+		.verbs = FOR_SERVE | FOR_VIEWER_FILE,
 		.section = SECTION_ACCESS,
 		.argument = "FILE",
 		.completion = COMPLETE_FILES,
@@ -218,7 +218,7 @@ const struct option_spec option_specs[] = {
 	},
 	{
 		.name = "view-password-file",
-		.verbs = FOR_SERVE,
+		.verbs = FOR_SERVE | FOR_VIEWER_FILE,
 		.section = SECTION_ACCESS,
 		.argument = "FILE",
 		.completion = COMPLETE_FILES,
@@ -259,8 +259,28 @@ const struct option_spec option_specs[] = {
 		.set = set_no_auth,
 	},
 	{
+		.name = "with-password",
+		.verbs = FOR_VIEWER_FILE,
+		.section = SECTION_ACCESS,
+		.no_key = true,
+		.help = "put the password into the file, which the viewer then deletes",
+		.man = "Puts the password of *--password-file* into the file and lets the viewer "
+		       "delete that when it has read it.",
+		.set = set_with_password,
+	},
+	{
+		.name = "host",
+		.verbs = FOR_VIEWER_FILE,
+		.section = SECTION_ADDRESS,
+		.argument = "NAME",
+		.help = "this machine, as viewers call it",
+		.man = "The name or address by which viewers reach this machine. By default the "
+		       "one of the address, or the machine's own name where that is every address.",
+		.set = set_host,
+	},
+	{
 		.name = "tls-cert",
-		.verbs = FOR_SERVE,
+		.verbs = FOR_SERVE | FOR_VIEWER_FILE,
 		.section = SECTION_ACCESS,
 		.argument = "FILE",
 		.completion = COMPLETE_FILES,
@@ -281,7 +301,7 @@ const struct option_spec option_specs[] = {
 	},
 	{
 		.name = "tls-ca",
-		.verbs = FOR_SERVE,
+		.verbs = FOR_SERVE | FOR_VIEWER_FILE,
 		.section = SECTION_ACCESS,
 		.argument = "FILE",
 		.completion = COMPLETE_FILES,
@@ -301,7 +321,7 @@ const struct option_spec option_specs[] = {
 	},
 	{
 		.name = "tls-channels",
-		.verbs = FOR_SERVE,
+		.verbs = FOR_SERVE | FOR_VIEWER_FILE,
 		.section = SECTION_ACCESS,
 		.argument = "NAME,...",
 		.completion = COMPLETE_WORDS,
@@ -453,7 +473,7 @@ const struct option_spec option_specs[] = {
 	},
 	{
 		.name = "log-level",
-		.verbs = FOR_BOTH,
+		.verbs = FOR_BOTH | FOR_VIEWER_FILE,
 		.section = SECTION_GENERAL,
 		.argument = "LEVEL",
 		.completion = COMPLETE_WORDS,
@@ -466,7 +486,7 @@ const struct option_spec option_specs[] = {
 	{
 		.name = "config",
 		.letter = 'c',
-		.verbs = FOR_BOTH,
+		.verbs = FOR_BOTH | FOR_VIEWER_FILE,
 		.section = SECTION_GENERAL,
 		.argument = "FILE",
 		.no_key = true,
@@ -477,7 +497,7 @@ const struct option_spec option_specs[] = {
 	{
 		.name = "help",
 		.letter = 'h',
-		.verbs = FOR_BOTH,
+		.verbs = FOR_BOTH | FOR_VIEWER_FILE,
 		.section = SECTION_GENERAL,
 		.no_key = true,
 		.help = "print this text",
@@ -485,7 +505,7 @@ const struct option_spec option_specs[] = {
 	{
 		.name = "version",
 		.letter = 'V',
-		.verbs = FOR_BOTH,
+		.verbs = FOR_BOTH | FOR_VIEWER_FILE,
 		.section = SECTION_GENERAL,
 		.no_key = true,
 		.help = "print the version",
@@ -524,6 +544,10 @@ static const struct verb_spec {
 		"--mdev UUID|--cdev PATH --listen ADDRESS [OPTION...] -- QEMU [ARGUMENT...]",
 		"start QEMU with a virtual GPU and serve it",
 		"Starts QEMU, gives it the virtual GPU, and serves the picture until QEMU ends."},
+	[VERB_VIEWER_FILE] = {"viewer-file", "--listen ADDRESS [OPTION...]",
+		"print a file with which remote-viewer opens the guest",
+		"Prints a file (.vv) with which remote-viewer opens the guest. Takes the options "
+		"that it is served with."},
 };
 
 const char *verb_name(enum verb verb)
@@ -575,7 +599,10 @@ void options_print_help(FILE *stream, enum verb verb)
 			}
 			if (!titled) {
 				fprintf(stream, "\n%s:\n",
-					option_section_name((enum option_section)section));
+					verb == VERB_VIEWER_FILE && section == SECTION_SOURCE
+						? "What is shown"
+						: option_section_name(
+							  (enum option_section)section));
 				titled = true;
 			}
 			print_option(stream, spec);

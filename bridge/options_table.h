@@ -16,6 +16,7 @@
 #define FOR_RUN (1u << VERB_RUN) /* has all that serve has, but other sources */
 #define FOR_SERVE (1u << VERB_SERVE | FOR_RUN)
 #define FOR_PROBE (1u << VERB_PROBE)
+#define FOR_VIEWER_FILE (1u << VERB_VIEWER_FILE) /* passes over what else serve has */
 #define FOR_BOTH (FOR_SERVE | FOR_PROBE)
 #define FOR_SOURCE (1u << VERB_SERVE | FOR_PROBE) /* a source that is there without us */
 
@@ -100,6 +101,8 @@ DECLARE_SETTER(tls_ciphers);
 DECLARE_SETTER(tls_channels);
 DECLARE_SETTER(name);
 DECLARE_SETTER(uuid);
+DECLARE_SETTER(with_password);
+DECLARE_SETTER(host);
 DECLARE_SETTER(renderer);
 DECLARE_SETTER(render_node);
 DECLARE_SETTER(max_fps);

@@ -102,8 +102,8 @@ static void add_viewers(GString *json, struct viewers *viewers)
 	struct viewers_counters *c = viewers_counters(viewers);
 	struct field fields[] = {FIELD(c, accepted), FIELD(c, linked), FIELD(c, ended),
 		FIELD(c, timed_out), FIELD(c, crowded_out), FIELD(c, uid_refused),
-		FIELD(c, web_refused), FIELD(c, not_taken), FIELD(c, by_peer), FIELD(c, strays), FIELD(c, took_over),
-		FIELD(c, waiting)};
+		FIELD(c, web_refused), FIELD(c, not_taken), FIELD(c, by_peer), FIELD(c, strays),
+		FIELD(c, took_over), FIELD(c, waiting)};
 
 	add_object(json, "viewers", fields, G_N_ELEMENTS(fields));
 }

@@ -10,5 +10,6 @@ struct options;
 
 int serve(const struct options *options);
 int probe(const struct options *options);
+int viewer_file(const struct options *options);
 
 #endif

@@ -18,6 +18,7 @@ USAGE, SOURCE, RENDER, LISTEN = 2, 3, 4, 5
 UUID = "00000000-dead-4bad-8bad-000000000000"
 SERVE = ["serve", "--simulate", "--listen", "unix:{dir}/sock"]
 QUIET = ["--log-level", "error"]
+VIEWER = ["viewer-file", "--listen", "tls:127.0.0.1:5901"]
 TLS = ["--tls-cert", "{dir}/cert.pem", "--tls-key", "{dir}/key.pem"]
 
 # Arguments; exit status; what the line must hold.
@@ -156,6 +157,15 @@ CASES = [
     (SERVE + ["--mode", "5000x3000"], USAGE, ["--mode", "'5000x3000'", "4095x4095"]),
     (SERVE + ["--mode", "-800x600"], USAGE, ["--mode", "'-800x600'"]),
     (SERVE + ["--fixed-mode=1"], USAGE, ["--fixed-mode", "'1'"]),
+    # viewer-file
+    (["viewer-file"], USAGE, ["--listen"]),
+    (["viewer-file", "--listen", "tcp:127.0.0.1:0"], USAGE, ["'tcp:127.0.0.1:0'", "port"]),
+    (VIEWER + ["--host", "[::1]"], USAGE, ["--host", "'[::1]'"]),
+    (VIEWER + ["--with-password"], USAGE, ["--with-password", "--password-file"]),
+    (VIEWER + ["--with-password", "--password-file", "{dir}/none"], USAGE, ["'{dir}/none'"]),
+    (VIEWER + ["--tls-cert", "{dir}/none"], USAGE, ["--tls-cert", "{dir}/none"]),
+    (VIEWER + ["--tls-cert", "{dir}/file"], USAGE, ["--tls-cert", "'{dir}/file'"]),
+    (VIEWER + ["--tls-ca", "{dir}/none"], USAGE, ["--tls-ca", "{dir}/none"]),
     # general
     (SERVE + ["--trace", "{dir}/no/trace"], USAGE, ["--trace", "'{dir}/no/trace'"]),
     (SERVE + ["--log-level", "chatty"], USAGE, ["--log-level", "'chatty'"]),
@@ -232,7 +242,7 @@ def main():
 
     given = {argument.split("=")[0] for case in CASES for argument in case[0]}
     options = set()
-    for verb in ("serve", "probe", "run"):
+    for verb in ("serve", "probe", "run", "viewer-file"):
         done = run(program, [verb, "--help"])
         options |= set(re.findall(r"^ +(?:-\w, +)?(--[a-z-]+)", done.stdout, re.M))
         if done.returncode != 0 or done.stderr:

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import time
 
+import access_files
 import case
 
 GUEST = (1024, 768)
@@ -74,21 +75,29 @@ def place(screen, picture):
     return None
 
 
-def remote_viewer(setup):
-    for tool in ("Xvfb", "remote-viewer", "import", "convert"):
+def check_title(display, title):
+    """Some window of the display has this in its title."""
+    done = subprocess.run(["xdotool", "search", "--name", title], capture_output=True, text=True,
+                          env={**os.environ, "DISPLAY": display}, check=False)
+    case.check(done.stdout.strip(), f"no window is called {title!r}")
+
+
+def watch(setup, options, argument, title=None):
+    """remote-viewer, started with argument(bridge), shows the guest."""
+    for tool in ("Xvfb", "remote-viewer", "import", "convert", *(("xdotool",) if title else ())):
         if not shutil.which(tool):
             raise case.Skip(f"no {tool} here")
     png = os.path.join(setup.build, f"remote-viewer-{setup.renderer}.png")
     screen = Screen()
     try:
-        with setup.bridge("{}x{},scene=desktop".format(*GUEST)) as b:
+        with setup.bridge("{}x{},scene=desktop".format(*GUEST), options) as b:
             environment = {**os.environ, "DISPLAY": screen.display, "HOME": setup.directory,
                            "XDG_RUNTIME_DIR": setup.directory, "NO_AT_BRIDGE": "1",
                            "GSETTINGS_BACKEND": "memory"}
             environment.pop("WAYLAND_DISPLAY", None)
             with open(setup.path("viewer.log"), "w", encoding="utf-8") as log:
-                viewer = subprocess.Popen(["remote-viewer", b.unix], env=environment, stdout=log,
-                                          stderr=log)
+                viewer = subprocess.Popen(["remote-viewer", argument(b)], env=environment,
+                                          stdout=log, stderr=log)
             try:
                 case.wait_for("a frame for remote-viewer", 40,
                               lambda: b.counters()["spice"]["frames"] > 3)
@@ -106,6 +115,8 @@ def remote_viewer(setup):
                     time.sleep(0.5)
                 colours = len(set(b"".join(picture)[i:i + 3] for i in range(0, 3000000, 999)))
                 case.check(colours > 4, "the guest's picture is too plain to tell anything")
+                if title:
+                    check_title(screen.display, title)
             finally:
                 viewer.kill()
                 viewer.wait()
@@ -114,4 +125,44 @@ def remote_viewer(setup):
         screen.close()
 
 
-case.main(remote_viewer)
+def remote_viewer(setup):
+    return watch(setup, ["--name=The guest"], lambda b: b.unix, "The guest")
+
+
+def file_text(setup, *options):
+    """What viewer-file prints, and whether that can be a viewer's own."""
+    return subprocess.run([setup.program, "viewer-file", *options], capture_output=True, text=True,
+                          check=True).stdout
+
+
+def write_file(setup, *options):
+    path = setup.path("guest.vv")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(file_text(setup, *options))
+    return path
+
+
+def unix_file(setup):
+    """The file that viewer-file prints for a unix socket, with the password in it."""
+    options = [f"--password-file={access_files.password_file(setup)}", "--name=Guest, by file"]
+
+    def argument(b):
+        return write_file(setup, f"--listen=unix:{b.socket_path}", "--with-password", *options)
+    note = watch(setup, options, argument, "Guest, by file")
+    case.check(not os.path.exists(setup.path("guest.vv")), "the file with the password is there yet")
+    return note
+
+
+def tls_file(setup):
+    """The same for TLS: the authority and the name of the server are in the file."""
+    options = [*access_files.make_certificates(setup), f"--tls-ca={setup.path('ca.pem')}"]
+
+    def argument(b):
+        case.wait_for("the address for TLS", 5, lambda: len(b.uris) == 3)
+        port = b.uris[2].rsplit("=", 1)[1]
+        return write_file(setup, f"--listen=tls:127.0.0.1:{port}", *options[:2], options[3],
+                          "--name=Guest in TLS")
+    return watch(setup, options, argument, "Guest in TLS")
+
+
+case.main(remote_viewer, unix_file, tls_file)

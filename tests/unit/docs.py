@@ -29,7 +29,7 @@ def complete(script, line):
 def main():
     generator, man_source, completion = sys.argv[1:4]
     helps = {}
-    for verb in ("serve", "probe", "run"):
+    for verb in ("serve", "probe", "run", "viewer-file"):
         text = subprocess.run(
             [generator, "help", verb], capture_output=True, text=True, check=True
         ).stdout
@@ -50,7 +50,7 @@ def main():
         fail(f"--help and man page differ in {described ^ every}")
 
     wanted = {
-        "vgpu-bridge ": {"serve", "probe", "run", "--help", "--version"},
+        "vgpu-bridge ": {"serve", "probe", "run", "viewer-file", "--help", "--version"},
         "vgpu-bridge s": {"serve"},
         "vgpu-bridge serve --simulate --renderer ": {"auto", "gl", "cpu"},
         "vgpu-bridge serve --simulate --renderer=g": {"gl"},

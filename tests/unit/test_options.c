@@ -439,7 +439,8 @@ static void test_inherited_listener(void **state)
 
 static void test_help(void **state)
 {
-	static const char *const lines[] = {"serve --help", "probe -h", "run --help"};
+	static const char *const lines[] = {
+		"serve --help", "probe -h", "run --help", "viewer-file --help"};
 	struct options options;
 	struct outcome outcome;
 	char option[64];
