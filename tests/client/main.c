@@ -19,6 +19,7 @@ const struct subject *const subjects[] = {
 	&clipboard_subject,
 	&ports_subject,
 	&usb_subject,
+	&sound_subject,
 	&lines_subject,
 	NULL,
 };
@@ -26,7 +27,7 @@ const struct subject *const subjects[] = {
 struct settings {
 	gchar *password, *compression, *user, *sasl_password, *ca_file, *tls_port, *cert_subject;
 	gchar *secure_channels;
-	gboolean read_only, usbredir;
+	gboolean read_only, usbredir, audio;
 };
 
 static gint compression_by_name(const char *name)
@@ -75,6 +76,8 @@ static const char *parse(int argc, char **argv, struct settings *settings)
 			NULL},
 		{"usbredir", 0, 0, G_OPTION_ARG_NONE, &settings->usbredir,
 			"may redirect USB devices", NULL},
+		{"audio", 0, 0, G_OPTION_ARG_NONE, &settings->audio,
+			"open the channels of sound, and listen", NULL},
 		{NULL},
 	};
 	GOptionContext *context = g_option_context_new("URI");
@@ -106,8 +109,9 @@ static SpiceSession *new_session(const char *uri, const struct settings *setting
 {
 	SpiceSession *session = spice_session_new();
 
-	g_object_set(session, "uri", uri, "read-only", settings->read_only, "enable-audio", FALSE,
-		"enable-usbredir", settings->usbredir, "enable-smartcard", FALSE, NULL);
+	g_object_set(session, "uri", uri, "read-only", settings->read_only, "enable-audio",
+		settings->audio, "enable-usbredir", settings->usbredir, "enable-smartcard", FALSE,
+		NULL);
 	set_string(session, "password", settings->password);
 	set_string(session, "username", settings->user);
 	set_string(session, "password", settings->sasl_password);

@@ -20,6 +20,7 @@ struct lines;
 struct pointer;
 struct ports;
 struct usb;
+struct sound;
 
 struct command {
 	const char *name;
@@ -58,6 +59,7 @@ struct probe {
 	struct clipboard *clipboard;
 	struct ports *ports;
 	struct usb *usb;
+	struct sound *sound;
 	gboolean connected; /* connection.c: the main channel is open */
 	gboolean inputs_open; /* input.c */
 };
@@ -72,6 +74,7 @@ extern const struct subject input_subject;
 extern const struct subject clipboard_subject;
 extern const struct subject ports_subject;
 extern const struct subject usb_subject;
+extern const struct subject sound_subject;
 extern const struct subject lines_subject;
 
 /* One line on stdout: "ok ...", "fail ... why=TEXT" or "event ...". */
