@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "bridge/log.h"
+#include "bridge/members.h"
 #include "bridge/qmp_scan.h"
 
 #define RETRY_FIRST_MS 250
@@ -338,36 +339,6 @@ int qmp_command(struct qmp *qmp, const char *name, JsonObject *arguments, int fd
 	return rc;
 }
 
-/* A member that has to be an object, or NULL: QEMU's word is not taken for its types. */
-static JsonObject *object_member(JsonObject *object, const char *name)
-{
-	JsonNode *node = json_object_get_member(object, name);
-
-	return node && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
-}
-
-static const char *string_member(JsonObject *object, const char *name)
-{
-	JsonNode *node = json_object_get_member(object, name);
-
-	if (!node || !JSON_NODE_HOLDS_VALUE(node) ||
-		json_node_get_value_type(node) != G_TYPE_STRING) {
-		return NULL;
-	}
-	return json_node_get_string(node);
-}
-
-static int64_t int_member(JsonObject *object, const char *name)
-{
-	JsonNode *node = object ? json_object_get_member(object, name) : NULL;
-
-	if (!node || !JSON_NODE_HOLDS_VALUE(node) ||
-		json_node_get_value_type(node) != G_TYPE_INT64) {
-		return -1;
-	}
-	return json_node_get_int(node);
-}
-
 static void negotiated(void *data, JsonNode *answer, const char *why)
 {
 	struct qmp *qmp = data;
@@ -389,15 +360,16 @@ static void negotiated(void *data, JsonNode *answer, const char *why)
 
 static const char *handle_greeting(struct qmp *qmp, JsonObject *object)
 {
-	JsonObject *greeting = object_member(object, "QMP");
-	JsonObject *version = greeting ? object_member(greeting, "version") : NULL;
-	JsonObject *qemu = version ? object_member(version, "qemu") : NULL;
+	JsonObject *greeting = member_object(object, "QMP");
+	JsonObject *version = greeting ? member_object(greeting, "version") : NULL;
+	JsonObject *qemu = version ? member_object(version, "qemu") : NULL;
 
 	if (!greeting) {
 		return "what listens there does not greet as QEMU does; name a socket of a -qmp option";
 	}
 	log_debug("QMP %s: QEMU %" PRId64 ".%" PRId64, qmp->name.sun_path,
-		int_member(qemu, "major"), int_member(qemu, "minor"));
+		qemu ? member_int(qemu, "major", -1) : -1,
+		qemu ? member_int(qemu, "minor", -1) : -1);
 	forget_source(&qmp->timer);
 	qmp->state = STATE_NEGOTIATING;
 	if (send_command(qmp, "qmp_capabilities", NULL, -1, negotiated, qmp) < 0) {
@@ -420,8 +392,8 @@ static void handle_event(struct qmp *qmp, const char *name, JsonObject *object)
 static const char *handle_answer(struct qmp *qmp, JsonObject *object)
 {
 	JsonNode *answer = json_object_get_member(object, "return");
-	JsonObject *error = object_member(object, "error");
-	int64_t id = int_member(object, "id");
+	JsonObject *error = member_object(object, "error");
+	int64_t id = member_int(object, "id", -1);
 	struct waiting *w, waiting;
 	const char *why;
 
@@ -435,7 +407,7 @@ static const char *handle_answer(struct qmp *qmp, JsonObject *object)
 	waiting = *w;
 	g_hash_table_remove(qmp->waiting, &id);
 	if (!answer) {
-		why = error ? string_member(error, "desc") : NULL;
+		why = error ? member_string(error, "desc") : NULL;
 		if (!waiting.answer) {
 			log_debug("QMP %s: %s", qmp->name.sun_path, why ? why : "an error");
 			return NULL;
@@ -452,7 +424,7 @@ static const char *handle_answer(struct qmp *qmp, JsonObject *object)
 /* NULL, or what is so wrong that the connection ends. */
 static const char *handle_object(struct qmp *qmp, JsonObject *object)
 {
-	const char *event = string_member(object, "event");
+	const char *event = member_string(object, "event");
 
 	if (qmp->state == STATE_GREETING) {
 		return handle_greeting(qmp, object);
@@ -460,7 +432,7 @@ static const char *handle_object(struct qmp *qmp, JsonObject *object)
 	if (event) {
 		/* Before the capabilities there are none; let nobody act on one that comes. */
 		if (qmp->state == STATE_READY) {
-			handle_event(qmp, event, object_member(object, "data"));
+			handle_event(qmp, event, member_object(object, "data"));
 		}
 		return NULL;
 	}

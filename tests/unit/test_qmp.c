@@ -14,54 +14,22 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "bridge/log.h"
 #include "bridge/qmp.h"
 #include "bridge/qmp_scan.h"
-
-#define PATIENCE_US (10 * G_USEC_PER_SEC)
-#define GREETING                                                                          \
-	"{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 2, \"minor\": 2, \"major\": 7}}," \
-	" \"capabilities\": [\"oob\"]}}\r\n"
+#include "tests/unit/fake_qmp.h"
 
 static char directory[] = "/tmp/test-qmp-XXXXXX";
 
-/* QEMU's side. */
-struct qemu {
-	struct sockaddr_un name;
-	int listening, fd;
-	char line[8192];
-	size_t have;
-	int passed; /* a descriptor that came along, -1 */
-};
-
 struct fixture {
-	struct qemu qemu;
+	struct fake_qmp qemu;
 	struct qmp *qmp;
 	unsigned connects, losses, events, answers, failures;
 	char event[64], answer[256], why[256], order[256];
 	int64_t event_number;
 };
-
-static void qemu_listen(struct qemu *qemu)
-{
-	qemu->listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	assert_true(qemu->listening >= 0);
-	unlink(qemu->name.sun_path);
-	assert_int_equal(
-		bind(qemu->listening, (struct sockaddr *)&qemu->name, sizeof(qemu->name)), 0);
-	assert_int_equal(listen(qemu->listening, 1), 0);
-}
-
-static void qemu_close(int *fd)
-{
-	if (*fd >= 0) {
-		close(*fd);
-	}
-	*fd = -1;
-}
 
 static void on_connected(void *data, bool connected)
 {
@@ -107,9 +75,7 @@ static int setup(void **state)
 	struct fixture *f = g_new0(struct fixture, 1);
 	char why[256];
 
-	f->qemu.name.sun_family = AF_UNIX;
-	snprintf(f->qemu.name.sun_path, sizeof(f->qemu.name.sun_path), "%s/qmp", directory);
-	f->qemu.fd = f->qemu.listening = f->qemu.passed = -1;
+	qemu_init(&f->qemu, directory);
 	f->qmp = qmp_create(f->qemu.name.sun_path, why, sizeof(why));
 	assert_non_null(f->qmp);
 	qmp_add_events(f->qmp, &events, f);
@@ -122,90 +88,9 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	qmp_destroy(f->qmp);
-	qemu_close(&f->qemu.fd);
-	qemu_close(&f->qemu.listening);
-	qemu_close(&f->qemu.passed);
-	unlink(f->qemu.name.sun_path);
+	qemu_finish(&f->qemu);
 	g_free(f);
 	return 0;
-}
-
-/* Runs the main loop until condition() holds. */
-#define RUN_UNTIL(condition)                                             \
-	do {                                                             \
-		gint64 end = g_get_monotonic_time() + PATIENCE_US;       \
-		while (!(condition)) {                                   \
-			if (g_get_monotonic_time() > end) {              \
-				fail_msg("not in time: %s", #condition); \
-			}                                                \
-			if (!g_main_context_iteration(NULL, FALSE)) {    \
-				g_usleep(500);                           \
-			}                                                \
-		}                                                        \
-	} while (0)
-
-static bool qemu_accept(struct qemu *qemu)
-{
-	if (qemu->fd < 0) {
-		qemu->fd = accept4(qemu->listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-		qemu->have = 0;
-	}
-	return qemu->fd >= 0;
-}
-
-static void qemu_say(struct qemu *qemu, const char *text)
-{
-	assert_int_equal(write(qemu->fd, text, strlen(text)), strlen(text));
-}
-
-/* True when a whole line is there; it ends with a 0 then. */
-static bool qemu_hears(struct qemu *qemu)
-{
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec iov;
-	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control};
-	ssize_t n;
-
-	for (;;) {
-		/* One byte at a time, so that a descriptor shows which byte it came with. */
-		iov = (struct iovec){qemu->line + qemu->have, 1};
-		message.msg_controllen = sizeof(control);
-		assert_true(qemu->have + 1 < sizeof(qemu->line));
-		n = recvmsg(qemu->fd, &message, MSG_CMSG_CLOEXEC);
-		if (n <= 0) {
-			return false;
-		}
-		if (message.msg_controllen >= sizeof(control.header) &&
-			control.header.cmsg_type == SCM_RIGHTS) {
-			assert_int_equal(qemu->passed, -1);
-			assert_int_equal(qemu->have, 0);
-			memcpy(&qemu->passed, CMSG_DATA(&control.header), sizeof(int));
-		}
-		if (qemu->line[qemu->have++] == '\n') {
-			qemu->line[qemu->have - 1] = '\0';
-			qemu->have = 0;
-			return true;
-		}
-	}
-}
-
-static int64_t heard_id(struct qemu *qemu)
-{
-	const char *id = strstr(qemu->line, "\"id\":");
-
-	assert_non_null(id);
-	return atoll(id + 5);
-}
-
-static void qemu_answer(struct qemu *qemu, int64_t id, const char *what)
-{
-	char text[512];
-
-	snprintf(text, sizeof(text), "{%s, \"id\": %lld}\r\n", what, (long long)id);
-	qemu_say(qemu, text);
 }
 
 /* Up to the ready monitor. */
