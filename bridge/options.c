@@ -508,6 +508,7 @@ void options_finish(struct options *options)
 	free(options->fd_socket);
 	free(options->simulate);
 	free(options->render_node);
+	free(options->qmp);
 	free(options->trace);
 	memset(options, 0, sizeof(*options));
 	options->fd = -1;

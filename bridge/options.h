@@ -43,6 +43,11 @@ enum source_kind {
 	SOURCE_RUN, /* of the QEMU that we start */
 };
 
+enum input_choice {
+	INPUT_AUTO, /* by a monitor of QEMU, where there is one */
+	INPUT_NONE,
+};
+
 /* A socket of QEMU that is joined with a channel of the viewer. */
 struct channel_option {
 	enum relay_kind kind;
@@ -75,6 +80,8 @@ struct options {
 	struct access_options access;
 	struct channel_option *channels;
 	size_t n_channels;
+	enum input_choice input;
+	char *qmp; /* path of a QMP monitor's socket, or NULL */
 	char *trace; /* file for a line per captured frame, or NULL */
 };
 

@@ -6,6 +6,7 @@
 const char *const renderer_words[] = {"auto", "gl", "cpu", NULL};
 const char *const compression_words[] = {
 	"auto", "off", "lz4", "quic", "glz", "auto-lz", "auto-glz", NULL};
+const char *const input_words[] = {"auto", "none", NULL};
 const char *const log_level_words[] = {"error", "warning", "info", "debug", NULL};
 const char *const tls_channel_words[] = {"all", "main", "display", "inputs", "cursor", "playback",
 	"record", "smartcard", "usbredir", "webdav", "port", NULL};
@@ -366,6 +367,32 @@ const struct option_spec option_specs[] = {
 		.man = "The picture is looked at no more than _N_ times a second, 1 to 240. The "
 		       "default is 60.",
 		.set = set_max_fps,
+	},
+	{
+		.name = "qmp",
+		.verbs = FOR_SERVE,
+		.section = SECTION_INPUT,
+		.argument = "unix:PATH",
+		.completion = COMPLETE_WORDS,
+		.words = socket_words,
+		.help = "QEMU's monitor, for keys and the pointer",
+		.man = "The socket of a monitor of QEMU (*-qmp unix:*_PATH_*,server=on,wait=off*), "
+		       "which viewers' keys and pointers go to; see *INPUT*. It serves one program "
+		       "at a time, so give the bridge one of its own. Without it viewers may only "
+		       "look.",
+		.set = set_qmp,
+	},
+	{
+		.name = "input",
+		.verbs = FOR_SERVE,
+		.section = SECTION_INPUT,
+		.argument = "KIND",
+		.completion = COMPLETE_WORDS,
+		.words = input_words,
+		.help = "auto or none",
+		.man = "*auto* (the default): viewers' keys and pointers go to the guest, where "
+		       "there is a monitor of QEMU. *none*: viewers may only look.",
+		.set = set_input,
 	},
 	{
 		.name = "agent",

@@ -116,11 +116,14 @@ DECLARE_SETTER(usbredir);
 DECLARE_SETTER(webdav);
 DECLARE_SETTER(smartcard);
 DECLARE_SETTER(port);
+DECLARE_SETTER(qmp);
+DECLARE_SETTER(input);
 #undef DECLARE_SETTER
 
 extern const char *const renderer_words[]; /* in the order of enum renderer_kind */
 extern const char *const compression_words[]; /* of enum spice_compression */
 extern const char *const tls_channel_words[];
+extern const char *const input_words[]; /* of enum input_choice */
 extern const char *const log_level_words[]; /* of enum log_level */
 
 #endif

@@ -12,10 +12,12 @@
 
 #include "bridge/broker.h"
 #include "bridge/capture.h"
+#include "bridge/input.h"
 #include "bridge/launch.h"
 #include "bridge/log.h"
 #include "bridge/notify.h"
 #include "bridge/options.h"
+#include "bridge/qmp.h"
 #include "bridge/relays.h"
 #include "bridge/session.h"
 #include "bridge/size.h"
@@ -45,6 +47,8 @@ struct server {
 	struct capture *capture;
 	struct viewers *viewers;
 	struct relays *relays;
+	struct qmp *monitor; /* NULL: there is none to be had */
+	struct input *input; /* NULL: viewers may only look */
 	struct size *size;
 	struct listener **listeners;
 	struct door *doors; /* one for each listener */
@@ -83,6 +87,9 @@ static void on_viewers(void *data, unsigned count)
 	struct server *server = data;
 
 	log_info("viewers: %u", count);
+	if (server->input) {
+		input_viewers(server->input, count);
+	}
 	if (server->trim) {
 		g_source_remove(server->trim);
 		server->trim = 0;
@@ -92,10 +99,104 @@ static void on_viewers(void *data, unsigned count)
 	}
 }
 
+/* These come only after spice_sink_set_pointer(), which on_pointer() calls: input is there. */
+
+static void on_key(void *data, unsigned seat, uint8_t byte)
+{
+	const struct server *server = data;
+
+	input_key(server->input, seat, byte);
+}
+
+static void on_position(
+	void *data, unsigned seat, const struct spice_position *position, uint32_t buttons)
+{
+	const struct server *server = data;
+
+	input_position(server->input, seat, position, buttons);
+}
+
+static void on_motion(void *data, unsigned seat, int dx, int dy, uint32_t buttons)
+{
+	const struct server *server = data;
+
+	input_motion(server->input, seat, dx, dy, buttons);
+}
+
+static void on_wheel(void *data, unsigned seat, int steps, uint32_t buttons)
+{
+	const struct server *server = data;
+
+	input_wheel(server->input, seat, steps, buttons);
+}
+
+static void on_buttons(void *data, unsigned seat, uint32_t buttons)
+{
+	const struct server *server = data;
+
+	input_buttons(server->input, seat, buttons);
+}
+
+static void on_input_end(void *data, unsigned seat)
+{
+	const struct server *server = data;
+
+	if (server->input) {
+		input_end(server->input, seat);
+	}
+}
+
 static const struct viewers_events viewers_events = {
 	.ready = on_ready,
 	.resize = on_resize,
 	.count = on_viewers,
+	.key = on_key,
+	.position = on_position,
+	.motion = on_motion,
+	.wheel = on_wheel,
+	.buttons = on_buttons,
+	.input_end = on_input_end,
+};
+
+static void on_pointer(void *data, enum spice_pointer pointer)
+{
+	const struct server *server = data;
+
+	for (unsigned i = 0; i < viewers_seats(server->viewers); i++) {
+		if (!viewers_view_only(server->viewers, i)) {
+			spice_sink_set_pointer(viewers_sink(server->viewers, i), pointer);
+		}
+	}
+}
+
+static void on_leds(void *data, uint8_t leds)
+{
+	const struct server *server = data;
+
+	for (unsigned i = 0; i < viewers_seats(server->viewers); i++) {
+		spice_sink_set_leds(viewers_sink(server->viewers, i), leds);
+	}
+}
+
+static void on_input_sent(void *data)
+{
+	const struct server *server = data;
+
+	capture_hurry(server->capture);
+}
+
+static void on_pointed(void *data, uint32_t x, uint32_t y)
+{
+	const struct server *server = data;
+
+	capture_pointed(server->capture, x, y);
+}
+
+static const struct input_ops input_ops = {
+	.pointer = on_pointer,
+	.leds = on_leds,
+	.sent = on_input_sent,
+	.pointed = on_pointed,
 };
 
 static void on_accepted(int fd, void *data)
@@ -128,7 +229,15 @@ static gboolean on_terminate(gpointer data)
 static gboolean on_stats(gpointer data)
 {
 	struct server *server = data;
-	char *json = stats_json(server->capture, server->viewers, server->relays, server->size);
+	const struct stats_parts parts = {
+		.capture = server->capture,
+		.viewers = server->viewers,
+		.relays = server->relays,
+		.size = server->size,
+		.input = server->input,
+		.monitor = server->monitor,
+	};
+	char *json = stats_json(&parts);
 	char *line = g_strconcat(json, "\n", NULL);
 
 	/* In one go: the capture thread writes to the log at any time. */
@@ -304,6 +413,41 @@ static int open_source(struct server *server, char *why, size_t why_size)
 	return EXIT_OK;
 }
 
+/* The monitor that is named, or that of a QEMU which we start; NULL: there is none. */
+static const char *monitor_path(const struct server *server)
+{
+	if (server->options->qmp) {
+		return server->options->qmp;
+	}
+	return server->qmp[0] ? server->qmp : NULL;
+}
+
+static bool takes_input(const struct server *server)
+{
+	return server->options->input != INPUT_NONE && monitor_path(server);
+}
+
+static int open_monitor(struct server *server, char *why, size_t why_size)
+{
+	const struct options *options = server->options;
+	const char *path = monitor_path(server);
+
+	if (path) {
+		server->monitor = qmp_create(path, why, why_size);
+		if (!server->monitor) {
+			return EXIT_FAILED;
+		}
+	}
+	if (options->input == INPUT_NONE) {
+		log_info("input: none, as was asked for; viewers may only look");
+	} else if (!takes_input(server)) {
+		log_info("input: no --qmp names a monitor of QEMU; viewers may only look");
+	} else {
+		server->input = input_create(server->monitor, &input_ops, server);
+	}
+	return EXIT_OK;
+}
+
 static struct viewers *make_viewers(struct server *server, char *why, size_t why_size)
 {
 	const struct options *options = server->options;
@@ -313,7 +457,10 @@ static struct viewers *make_viewers(struct server *server, char *why, size_t why
 		.events = &viewers_events,
 		.events_data = server,
 	};
+	struct viewers *made;
 	struct spice_tls tls;
+	char *view_only_name;
+	const char *name;
 
 	for (size_t i = 0; i < options->n_addresses; i++) {
 		if (options->addresses[i].view_only) {
@@ -321,17 +468,20 @@ static struct viewers *make_viewers(struct server *server, char *why, size_t why
 									: ACCESS_MAX_VIEW_ONLY;
 		}
 	}
-	viewers.sink.name = access->name ? access->name
-		: server->name[0]        ? server->name
-					 : "virtual machine";
+	name = access->name ? access->name : server->name[0] ? server->name : "virtual machine";
+	view_only_name = g_strdup_printf("%s (view only)", name);
+	viewers.sink.name = takes_input(server) ? name : view_only_name;
 	viewers.sink.uuid = access->has_uuid ? access->uuid : NULL;
 	viewers.view_only_sink = viewers.sink;
 	access_fill_sink(options, false, &tls, &viewers.sink);
+	viewers.view_only_sink.name = view_only_name;
 	access_fill_sink(options, true, &tls, &viewers.view_only_sink);
 	viewers.web = viewers.sink.password || viewers.sink.sasl || options->no_auth;
 	viewers.view_only_web =
 		viewers.view_only_sink.password || viewers.sink.sasl || options->no_auth;
-	return viewers_create(&viewers, why, why_size);
+	made = viewers_create(&viewers, why, why_size);
+	g_free(view_only_name);
+	return made;
 }
 
 static int start_display(struct server *server, char *why, size_t why_size)
@@ -346,6 +496,9 @@ static int start_display(struct server *server, char *why, size_t why_size)
 		return EXIT_FAILED;
 	}
 	choose_resizer(server);
+	if (open_monitor(server, why, why_size) != EXIT_OK) {
+		return EXIT_FAILED;
+	}
 	viewers_attach(server->viewers, server->capture);
 	if (capture_start(server->capture, why, why_size) < 0) {
 		return EXIT_RENDER;
@@ -399,6 +552,10 @@ static void finish(struct server *server)
 	if (server->capture) {
 		capture_stop(server->capture);
 	}
+	/* It lets go of what viewers hold, and may hear of their going; no viewer does more. */
+	input_destroy(server->input);
+	server->input = NULL;
+	qmp_destroy(server->monitor);
 	relays_destroy(server->relays);
 	viewers_destroy(server->viewers);
 	size_destroy(server->size);

@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #include "bridge/capture.h"
+#include "bridge/input.h"
+#include "bridge/qmp.h"
 #include "bridge/relays.h"
 #include "bridge/session.h"
 #include "bridge/size.h"
@@ -118,18 +120,35 @@ static void add_size(GString *json, const struct size *size)
 	add_object(json, "size", fields, G_N_ELEMENTS(fields));
 }
 
-char *stats_json(struct capture *capture, struct viewers *viewers, const struct relays *relays,
-	const struct size *size)
+static void add_input(GString *json, struct input *input, const struct qmp *qmp)
+{
+	static const struct input_counters no_input;
+	static const struct qmp_counters no_qmp;
+	const struct input_counters *c = input ? input_counters(input) : &no_input;
+	const struct qmp_counters *q = qmp ? qmp_counters(qmp) : &no_qmp;
+	struct field fields[] = {{"view_only", !input}, FIELD(c, keys), FIELD(c, buttons),
+		FIELD(c, moves), FIELD(c, wheel), FIELD(c, merged), FIELD(c, calls),
+		FIELD(c, refused), FIELD(c, dropped), FIELD(c, stalls), FIELD(c, released),
+		FIELD(c, pointer), FIELD(c, pointer_changes)};
+	struct field monitor[] = {{"connected", qmp && qmp_is_connected(qmp)}, FIELD(q, connects),
+		FIELD(q, losses), FIELD(q, commands), FIELD(q, errors), FIELD(q, dropped)};
+
+	add_object(json, "input", fields, G_N_ELEMENTS(fields));
+	add_object(json, "qmp", monitor, G_N_ELEMENTS(monitor));
+}
+
+char *stats_json(const struct stats_parts *parts)
 {
 	GString *json = g_string_new("{");
 
-	add_vgpu(json, capture);
-	add_capture(json, capture);
-	add_spice(json, viewers);
-	add_viewers(json, viewers);
-	add_size(json, size);
+	add_vgpu(json, parts->capture);
+	add_capture(json, parts->capture);
+	add_spice(json, parts->viewers);
+	add_viewers(json, parts->viewers);
+	add_size(json, parts->size);
+	add_input(json, parts->input, parts->monitor);
 	g_string_append(json, ",\"relays\":");
-	relays_add_json(relays, json);
+	relays_add_json(parts->relays, json);
 	g_string_append_c(json, '}');
 	return g_string_free(json, FALSE);
 }

@@ -6,12 +6,22 @@
 #define BRIDGE_STATS_H
 
 struct capture;
+struct input;
+struct qmp;
 struct relays;
 struct size;
 struct viewers;
 
+struct stats_parts {
+	struct capture *capture;
+	struct viewers *viewers;
+	const struct relays *relays;
+	const struct size *size;
+	struct input *input; /* NULL: viewers may only look */
+	const struct qmp *monitor; /* NULL: there is none */
+};
+
 /* The line, without newline, for g_free(). */
-char *stats_json(struct capture *capture, struct viewers *viewers, const struct relays *relays,
-	const struct size *size);
+char *stats_json(const struct stats_parts *parts);
 
 #endif
