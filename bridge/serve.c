@@ -99,83 +99,24 @@ static void on_viewers(void *data, unsigned count)
 	}
 }
 
-/* These come only after spice_sink_set_pointer(), which on_pointer() calls: input is there. */
-
-static void on_key(void *data, unsigned seat, uint8_t byte)
-{
-	const struct server *server = data;
-
-	input_key(server->input, seat, byte);
-}
-
-static void on_position(
-	void *data, unsigned seat, const struct spice_position *position, uint32_t buttons)
-{
-	const struct server *server = data;
-
-	input_position(server->input, seat, position, buttons);
-}
-
-static void on_motion(void *data, unsigned seat, int dx, int dy, uint32_t buttons)
-{
-	const struct server *server = data;
-
-	input_motion(server->input, seat, dx, dy, buttons);
-}
-
-static void on_wheel(void *data, unsigned seat, int steps, uint32_t buttons)
-{
-	const struct server *server = data;
-
-	input_wheel(server->input, seat, steps, buttons);
-}
-
-static void on_buttons(void *data, unsigned seat, uint32_t buttons)
-{
-	const struct server *server = data;
-
-	input_buttons(server->input, seat, buttons);
-}
-
-static void on_input_end(void *data, unsigned seat)
-{
-	const struct server *server = data;
-
-	if (server->input) {
-		input_end(server->input, seat);
-	}
-}
-
 static const struct viewers_events viewers_events = {
 	.ready = on_ready,
 	.resize = on_resize,
 	.count = on_viewers,
-	.key = on_key,
-	.position = on_position,
-	.motion = on_motion,
-	.wheel = on_wheel,
-	.buttons = on_buttons,
-	.input_end = on_input_end,
 };
 
 static void on_pointer(void *data, enum spice_pointer pointer)
 {
 	const struct server *server = data;
 
-	for (unsigned i = 0; i < viewers_seats(server->viewers); i++) {
-		if (!viewers_view_only(server->viewers, i)) {
-			spice_sink_set_pointer(viewers_sink(server->viewers, i), pointer);
-		}
-	}
+	viewers_set_pointer(server->viewers, pointer);
 }
 
 static void on_leds(void *data, uint8_t leds)
 {
 	const struct server *server = data;
 
-	for (unsigned i = 0; i < viewers_seats(server->viewers); i++) {
-		spice_sink_set_leds(viewers_sink(server->viewers, i), leds);
-	}
+	viewers_set_leds(server->viewers, leds);
 }
 
 static void on_input_sent(void *data)
@@ -444,6 +385,7 @@ static int open_monitor(struct server *server, char *why, size_t why_size)
 		log_info("input: no --qmp names a monitor of QEMU; viewers may only look");
 	} else {
 		server->input = input_create(server->monitor, &input_ops, server);
+		viewers_set_input(server->viewers, server->input);
 	}
 	return EXIT_OK;
 }
@@ -552,9 +494,10 @@ static void finish(struct server *server)
 	if (server->capture) {
 		capture_stop(server->capture);
 	}
-	/* It lets go of what viewers hold, and may hear of their going; no viewer does more. */
+	if (server->viewers) {
+		viewers_set_input(server->viewers, NULL);
+	}
 	input_destroy(server->input);
-	server->input = NULL;
 	qmp_destroy(server->monitor);
 	relays_destroy(server->relays);
 	viewers_destroy(server->viewers);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "bridge/capture.h"
+#include "bridge/input.h"
 #include "bridge/log.h"
 #include "bridge/peer.h"
 
@@ -59,6 +60,7 @@ struct login {
 struct viewers {
 	const struct viewers_events *events;
 	void *events_data;
+	struct input *input; /* NULL: viewers may only look */
 	struct seat seats[2 * VIEWERS_MAX];
 	unsigned n_seats;
 	struct viewers_counters counters;
@@ -440,63 +442,68 @@ static void on_resize(void *data, uint32_t width, uint32_t height)
 	}
 }
 
+static struct input *input_of(const struct seat *seat)
+{
+	return seat->view_only ? NULL : seat->viewers->input;
+}
+
 static void on_key(void *data, uint8_t byte)
 {
 	const struct seat *seat = data;
-	const struct viewers *viewers = seat->viewers;
+	struct input *input = input_of(seat);
 
-	if (viewers->events->key && !seat->view_only) {
-		viewers->events->key(viewers->events_data, seat->index, byte);
+	if (input) {
+		input_key(input, seat->index, byte);
 	}
 }
 
 static void on_position(void *data, const struct spice_position *position, uint32_t buttons)
 {
 	const struct seat *seat = data;
-	const struct viewers *viewers = seat->viewers;
+	struct input *input = input_of(seat);
 
-	if (viewers->events->position && !seat->view_only) {
-		viewers->events->position(viewers->events_data, seat->index, position, buttons);
+	if (input) {
+		input_position(input, seat->index, position, buttons);
 	}
 }
 
 static void on_motion(void *data, int dx, int dy, uint32_t buttons)
 {
 	const struct seat *seat = data;
-	const struct viewers *viewers = seat->viewers;
+	struct input *input = input_of(seat);
 
-	if (viewers->events->motion && !seat->view_only) {
-		viewers->events->motion(viewers->events_data, seat->index, dx, dy, buttons);
+	if (input) {
+		input_motion(input, seat->index, dx, dy, buttons);
 	}
 }
 
 static void on_wheel(void *data, int steps, uint32_t buttons)
 {
 	const struct seat *seat = data;
-	const struct viewers *viewers = seat->viewers;
+	struct input *input = input_of(seat);
 
-	if (viewers->events->wheel && !seat->view_only) {
-		viewers->events->wheel(viewers->events_data, seat->index, steps, buttons);
+	if (input) {
+		input_wheel(input, seat->index, steps, buttons);
 	}
 }
 
 static void on_buttons(void *data, uint32_t buttons)
 {
 	const struct seat *seat = data;
-	const struct viewers *viewers = seat->viewers;
+	struct input *input = input_of(seat);
 
-	if (viewers->events->buttons && !seat->view_only) {
-		viewers->events->buttons(viewers->events_data, seat->index, buttons);
+	if (input) {
+		input_buttons(input, seat->index, buttons);
 	}
 }
 
 static void on_input_end(void *data)
 {
 	const struct seat *seat = data;
-	const struct viewers *viewers = seat->viewers;
+	struct input *input = input_of(seat);
 
-	if (viewers->events->input_end && !seat->view_only) {
-		viewers->events->input_end(viewers->events_data, seat->index);
+	if (input) {
+		input_end(input, seat->index);
 	}
 }
 
@@ -611,6 +618,27 @@ void viewers_destroy(struct viewers *viewers)
 		spice_sink_destroy(viewers->seats[i].sink);
 	}
 	g_free(viewers);
+}
+
+void viewers_set_input(struct viewers *viewers, struct input *input)
+{
+	viewers->input = input;
+}
+
+void viewers_set_pointer(struct viewers *viewers, enum spice_pointer pointer)
+{
+	for (unsigned i = 0; i < viewers->n_seats; i++) {
+		if (!viewers->seats[i].view_only) {
+			spice_sink_set_pointer(viewers->seats[i].sink, pointer);
+		}
+	}
+}
+
+void viewers_set_leds(struct viewers *viewers, uint8_t leds)
+{
+	for (unsigned i = 0; i < viewers->n_seats; i++) {
+		spice_sink_set_leds(viewers->seats[i].sink, leds);
+	}
 }
 
 unsigned viewers_seats(const struct viewers *viewers)

@@ -20,6 +20,7 @@
 #include "spice/sink.h"
 
 struct capture;
+struct input;
 struct viewers;
 
 #define VIEWERS_MAX 8 /* seats of a kind */
@@ -32,13 +33,6 @@ struct viewers_events {
 	void (*ready)(void *data); /* any thread */
 	void (*count)(void *data, unsigned count); /* of all seats */
 	void (*resize)(void *data, unsigned seat, uint32_t width, uint32_t height);
-	void (*key)(void *data, unsigned seat, uint8_t byte);
-	void (*position)(
-		void *data, unsigned seat, const struct spice_position *position, uint32_t buttons);
-	void (*motion)(void *data, unsigned seat, int dx, int dy, uint32_t buttons);
-	void (*wheel)(void *data, unsigned seat, int steps, uint32_t buttons);
-	void (*buttons)(void *data, unsigned seat, uint32_t buttons);
-	void (*input_end)(void *data, unsigned seat);
 };
 
 struct viewers_options {
@@ -74,6 +68,15 @@ struct viewers_counters {
 struct viewers *viewers_create(const struct viewers_options *options, char *why, size_t why_size);
 /* As spice_sink_destroy(), for each. */
 void viewers_destroy(struct viewers *viewers);
+
+/*
+ * Where the keys and pointers of seats that may do more than look go; NULL: nowhere. Before anybody
+ * connects, and before the input goes. Nothing comes until there is a pointer.
+ */
+void viewers_set_input(struct viewers *viewers, struct input *input);
+/* As spice_sink_set_pointer() and _leds(), for each of those seats. */
+void viewers_set_pointer(struct viewers *viewers, enum spice_pointer pointer);
+void viewers_set_leds(struct viewers *viewers, uint8_t leds);
 
 /* Adds each seat to the capture as a sink. Before capture_start(). 0 or -ENOSPC. */
 int viewers_attach(struct viewers *viewers, struct capture *capture);

@@ -72,6 +72,10 @@ CASES = [
     (["probe", "--simulate", "--simulate"], USAGE, ["--simulate", "twice"]),
     (["probe", "--simulate=memory={dir}/none"] + QUIET, SOURCE, ["{dir}/none"]),
     # channels
+    (SERVE + ["--qmp", "/q"], USAGE, ["--qmp", "'/q'", "unix:PATH"]),
+    (SERVE + ["--qmp", "unix:"], USAGE, ["--qmp", "'unix:'"]),
+    (SERVE + ["--qmp=unix:/" + 108 * "q"], USAGE, ["--qmp", "107"]),
+    (SERVE + ["--input", "mouse"], USAGE, ["--input", "'mouse'", "auto, none"]),
     (SERVE + ["--agent", "{dir}/a"], USAGE, ["--agent", "'{dir}/a'", "unix:"]),
     (SERVE + ["--agent", "unix:"], USAGE, ["--agent", "'unix:'"]),
     (SERVE + ["--agent", "unix:/a", "--agent", "unix:/b"], USAGE, ["--agent", "unix:/b"]),
