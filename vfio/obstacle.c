@@ -148,8 +148,8 @@ static int by_capability(const struct device_request *request, const char *name,
 	const struct rights *us, const struct rights *them, const char *missing)
 {
 	static const char remedy[] =
-		"run the bridge as root or give it CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, as its "
-		"systemd unit does, or have the device handed over by --fd-socket";
+		"run the bridge as root or give it CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, by "
+		"AmbientCapabilities= of systemd, or have the device handed over by --fd-socket";
 
 	if (us->uid != them->uid) {
 		return device_why(request, -EACCES,

@@ -368,7 +368,7 @@ static void test_list_obstacles(void **state)
 	} cases[] = {
 		{ATTACH_LIST, EACCES, NO_CAPS, "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH",
 			"belongs to user 64055"},
-		{ATTACH_LIST, EACCES, PTRACE, "has no CAP_DAC_READ_SEARCH", "systemd"},
+		{ATTACH_LIST, EACCES, PTRACE, "has no CAP_DAC_READ_SEARCH", "AmbientCapabilities"},
 		{ATTACH_LIST, EACCES, BOTH, "AppArmor", "journalctl"},
 		{ATTACH_READ, EACCES, SEARCH, "has no CAP_SYS_PTRACE", "--fd-socket"},
 		{ATTACH_READ, EACCES, BOTH, "AppArmor", "readby"},
