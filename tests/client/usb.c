@@ -1,31 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/client/probe.h"
 
-#include <string.h>
-
-/* USB devices that spice-gtk makes of files: a drive with a CD in it. */
+/* A USB device that spice-gtk makes of a file: a drive with a disc in it. */
 struct usb {
 	SpiceUsbDeviceManager *manager; /* the session's; NULL: not asked for yet */
+	gboolean asked; /* for the drive to be given to the guest */
 	gboolean done;
 	GError *error;
 };
 
-static SpiceUsbDeviceManager *usable(struct probe *probe)
-{
-	struct usb *usb = probe->usb;
-	GError *error = NULL;
-
-	if (!usb->manager) {
-		usb->manager = spice_usb_device_manager_get(probe->session, &error);
-		if (!usb->manager) {
-			say("fail why=%s", error->message);
-			g_error_free(error);
-		}
-	}
-	return usb->manager;
-}
-
-static SpiceUsbDevice *find_cd(SpiceUsbDeviceManager *manager)
+static SpiceUsbDevice *find_drive(SpiceUsbDeviceManager *manager)
 {
 	GPtrArray *devices = spice_usb_device_manager_get_devices(manager);
 	SpiceUsbDevice *found = NULL;
@@ -37,24 +21,6 @@ static SpiceUsbDevice *find_cd(SpiceUsbDeviceManager *manager)
 	}
 	g_ptr_array_unref(devices);
 	return found;
-}
-
-static void command_cd(struct probe *probe, char **arguments)
-{
-	SpiceUsbDeviceManager *manager = usable(probe);
-	GError *error = NULL;
-
-	if (!manager) {
-		return;
-	}
-	if (!spice_usb_device_manager_create_shared_cd_device(manager, arguments[0], &error)) {
-		say("fail why=%s", error ? error->message : "no reason given");
-		g_clear_error(&error);
-	} else if (!find_cd(manager)) {
-		say("fail why=there is no drive for it");
-	} else {
-		say("ok");
-	}
 }
 
 static void on_done(GObject *manager, GAsyncResult *result, gpointer data)
@@ -71,7 +37,10 @@ static void on_done(GObject *manager, GAsyncResult *result, gpointer data)
 static gboolean check_done(struct probe *probe, gboolean last)
 {
 	struct usb *usb = probe->usb;
+	SpiceUsbDevice *drive = find_drive(usb->manager);
+	gint channels = 0;
 
+	g_object_get(usb->manager, "free-channels", &channels, NULL);
 	if (usb->done) {
 		if (usb->error) {
 			say("fail why=%s", usb->error->message);
@@ -80,27 +49,60 @@ static gboolean check_done(struct probe *probe, gboolean last)
 		}
 		return TRUE;
 	}
+	if (drive && channels && !usb->asked) {
+		usb->asked = TRUE;
+		spice_usb_device_manager_connect_device_async(
+			usb->manager, drive, NULL, on_done, probe);
+	}
 	if (last) {
-		say("fail why=it is not connected yet");
+		say("fail why=%s",
+			!drive                ? "there is no drive"
+				: !usb->asked ? "there is no free USB channel"
+					      : "the drive is not connected");
 	}
 	return last;
 }
 
-static void command_connect(struct probe *probe, char **arguments)
+static void on_added(SpiceUsbDeviceManager *manager, SpiceUsbDevice *device, gpointer data)
 {
-	SpiceUsbDeviceManager *manager = usable(probe);
-	SpiceUsbDevice *cd = manager ? find_cd(manager) : NULL;
+	wait_poll(data);
+}
 
-	if (!manager) {
+static void on_channels(GObject *manager, GParamSpec *property, gpointer data)
+{
+	wait_poll(data);
+}
+
+static void on_device_error(
+	SpiceUsbDeviceManager *manager, SpiceUsbDevice *device, GError *error, gpointer data)
+{
+	say("event usb %s", error->message);
+}
+
+static void command_disc(struct probe *probe, char **arguments)
+{
+	struct usb *usb = probe->usb;
+	GError *error = NULL;
+
+	if (!usb->manager) {
+		usb->manager = spice_usb_device_manager_get(probe->session, &error);
+		if (!usb->manager) {
+			say("fail why=%s", error->message);
+			g_error_free(error);
+			return;
+		}
+		g_signal_connect(usb->manager, "device-added", G_CALLBACK(on_added), probe);
+		g_signal_connect(
+			usb->manager, "notify::free-channels", G_CALLBACK(on_channels), probe);
+		g_signal_connect(usb->manager, "device-error", G_CALLBACK(on_device_error), probe);
+	}
+	if (!spice_usb_device_manager_create_shared_cd_device(usb->manager, arguments[0], &error)) {
+		say("fail why=%s", error ? error->message : "no drive can be made");
+		g_clear_error(&error);
 		return;
 	}
-	if (!cd) {
-		say("fail why=there is no drive: usb-cd comes first");
-		return;
-	}
-	probe->usb->done = FALSE;
-	spice_usb_device_manager_connect_device_async(manager, cd, NULL, on_done, probe);
-	wait_begin(probe, check_done, to_number(arguments[0], 10));
+	usb->asked = usb->done = FALSE;
+	wait_begin(probe, check_done, to_number(arguments[1], 10));
 }
 
 static void usb_init(struct probe *probe)
@@ -110,13 +112,16 @@ static void usb_init(struct probe *probe)
 
 static void usb_finish(struct probe *probe)
 {
+	if (probe->usb->manager) {
+		g_signal_handlers_disconnect_by_data(probe->usb->manager, probe);
+	}
 	g_clear_error(&probe->usb->error);
-	g_free(probe->usb);
+	g_clear_pointer(&probe->usb, g_free);
 }
 
 static const struct command commands[] = {
-	{"usb-cd", "FILE", 1, 1, command_cd, "makes a USB drive with this image in it"},
-	{"usb-connect", "MS", 1, 1, command_connect, "gives the drive to the guest"},
+	{"usb-disc", "FILE MS", 2, 2, command_disc,
+		"until the guest has a USB drive with this image in it"},
 	{NULL},
 };
 
