@@ -19,7 +19,7 @@
 
 #include "bridge/log.h"
 
-#define BACKLOG 16
+#define BACKLOG 128 /* a connection that finds it full comes again a second later */
 #define ACCEPT_AT_ONCE 16 /* connections taken in one turn, so that others get theirs */
 #define PAUSE_MS 500 /* before accepting again, when fds or memory had run out */
 

@@ -294,16 +294,24 @@ def idle(setup):
     """300 connections that say nothing, and 300 that stop after a word, keep nobody out."""
     path = password_file(setup)
     words = ("--password", "open sesame")
-    with setup.bridge(SIZE, [f"--password-file={path}"]) as b, contextlib.ExitStack() as stack:
+    with setup.bridge(SIZE, [f"--password-file={path}", *make_certificates(setup)]) as b, \
+            contextlib.ExitStack() as stack:
+        port = int(listening(b, 3)[2].rsplit("=", 1)[1])
         with setup.client(b.unix, *words) as inside:
             sees(inside)
+            at_rest = b.fds()
             for i in range(600):
                 connection = stack.enter_context(socket.socket(socket.AF_INET))
                 connection.connect(b.tcp_address)
                 if i >= 300:
                     connection.sendall(link_message()[:(4, 30, 40)[i % 3]])
+            # The beginning of a handshake.
+            for _ in range(10):
+                connection = stack.enter_context(socket.socket(socket.AF_INET))
+                connection.connect(("127.0.0.1", port))
+                connection.sendall(b"\x16\x03\x01\x02\x00\x01")
             counters = case.wait_for("all of them", 10, lambda: (
-                lambda c: c["accepted"] >= 600 and c)(b.counters()["viewers"]))
+                lambda c: c["accepted"] >= 610 and c)(b.counters()["viewers"]))
             case.check(counters["waiting"] <= 64, f"all of them wait: {counters}")
             case.check(counters["crowded_out"] >= 500, f"none had to go: {counters}")
             inside.change()
@@ -313,12 +321,12 @@ def idle(setup):
                 sees(viewer)
         took = time.monotonic() - begin
         case.check(took < 10, f"two visits took {took:.1f} s")
-        fds = b.fds()
-        case.check(fds < 200, f"{fds} descriptors are open")
+        case.check(b.fds() < 200, f"{b.fds()} descriptors are open")
         # Those that remain are ended in time.
         counters = case.wait_for("the end of all of them", 30, lambda: (
             lambda c: not c["waiting"] and c)(b.counters()["viewers"]))
         case.check(counters["timed_out"] > 0, f"{counters}")
+        case.wait_for("the close of all of them", 10, lambda: b.fds() <= at_rest)
         return f"two visits in {took:.1f} s, {counters}"
 
 
