@@ -316,7 +316,7 @@ static int start_broker(struct server *server, char *why, size_t why_size)
 	int rc;
 
 	if (options->verb == VERB_RUN) {
-		rc = launch_create("", options, true, &launch, why, why_size);
+		rc = launch_create("", options, !options->qmp, &launch, why, why_size);
 		if (rc < 0) {
 			return rc;
 		}
