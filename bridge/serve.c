@@ -175,6 +175,7 @@ static gboolean on_stats(gpointer data)
 		.viewers = server->viewers,
 		.relays = server->relays,
 		.size = server->size,
+		.source = server->source,
 		.input = server->input,
 		.monitor = server->monitor,
 	};

@@ -204,46 +204,41 @@ static gboolean on_answer(gint fd, GIOCondition condition, gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
-/* QEMU binds the cdev in its own time. */
+/* QEMU binds the cdev in its own time. The fd has its number from the first question on. */
 static void look_at_offer(struct source *source)
 {
 	char before[512];
 	struct device_found found;
-	int fd = dup(source->offered.fds.device);
+	int owner = source->owner;
 	int rc;
 
 	memcpy(before, source->why, sizeof(before));
-	if (attach_ended(source->owner)) {
+	if (attach_ended(owner)) {
 		rc = -ESRCH;
 		snprintf(source->why, sizeof(source->why), "the device's owner has ended");
-		if (fd >= 0) {
-			close(fd);
-		}
 	} else {
-		rc = fd < 0 ? -errno
-			    : device_find_fd("", fd, &found, source->why, sizeof(source->why));
+		rc = device_ask_fd(
+			"", source->offered.fds.device, &found, source->why, sizeof(source->why));
 	}
-	source->result = rc;
 	if (rc == -EINVAL) {
 		source->result = -EAGAIN;
 		tell_waiting(source, before);
 		look_later(source, LOOK_MS);
 		return;
 	}
-	device_found_close(&source->offered);
+	source->owner = -1;
 	if (rc == 0) {
-		int owner = source->owner;
-
-		source->owner = -1;
 		if (source->offered.name[0]) {
 			snprintf(found.name, sizeof(found.name), "%s", source->offered.name);
 		}
-		source->result = make_vgpu(source, &found, owner);
-	} else if (source->owner >= 0) {
-		close(source->owner);
-		source->owner = -1;
+		source->offered.fds = DEVICE_NO_FDS;
+		rc = make_vgpu(source, &found, owner);
+	} else {
+		device_found_close(&source->offered);
+		close(owner);
 	}
-	if (source->result == 0) {
+	source->result = rc;
+	if (rc == 0) {
 		give(source);
 	} else {
 		tell_waiting(source, before);
@@ -306,8 +301,16 @@ static int on_offered(void *data, const struct handover_offer *offer, char *why,
 	snprintf(source->offered.name, sizeof(source->offered.name), "%s", offer->name);
 	source->owner = offer->owner;
 	source->why[0] = '\0';
-	source->result = 0;
-	look_at_offer(source);
+	source->result = device_take_number(&source->offered);
+	if (source->result < 0) {
+		snprintf(source->why, sizeof(source->why), "no number for the device: %s",
+			strerror(-source->result));
+		device_found_close(&source->offered);
+		close(source->owner);
+		source->owner = -1;
+	} else {
+		look_at_offer(source);
+	}
 	if (source->result < 0 && source->result != -EAGAIN) {
 		snprintf(why, why_size, "%s", source->why);
 		return source->result;

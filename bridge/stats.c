@@ -10,6 +10,7 @@
 #include "bridge/qmp.h"
 #include "bridge/relays.h"
 #include "bridge/session.h"
+#include "bridge/source.h"
 #include "bridge/size.h"
 #include "bridge/viewers.h"
 #include "spice/sink.h"
@@ -137,10 +138,20 @@ static void add_input(GString *json, struct input *input, const struct qmp *qmp)
 	add_object(json, "qmp", monitor, G_N_ELEMENTS(monitor));
 }
 
+static void add_source(GString *json, const struct source *source)
+{
+	struct source_counters c = source_counters(source);
+	struct field fields[] = {
+		{"looks", c.looks}, {"arrivals", c.arrivals}, {"refused", c.refused}};
+
+	add_object(json, "source", fields, G_N_ELEMENTS(fields));
+}
+
 char *stats_json(const struct stats_parts *parts)
 {
 	GString *json = g_string_new("{");
 
+	add_source(json, parts->source);
 	add_vgpu(json, parts->capture);
 	add_capture(json, parts->capture);
 	add_spice(json, parts->viewers);

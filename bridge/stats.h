@@ -10,6 +10,7 @@ struct input;
 struct qmp;
 struct relays;
 struct size;
+struct source;
 struct viewers;
 
 struct stats_parts {
@@ -17,6 +18,7 @@ struct stats_parts {
 	struct viewers *viewers;
 	const struct relays *relays;
 	const struct size *size;
+	const struct source *source;
 	struct input *input; /* NULL: viewers may only look */
 	const struct qmp *monitor; /* NULL: there is none */
 };

@@ -386,47 +386,53 @@ int device_of_fd(const struct device_request *request, const char *process, int 
 	return rc;
 }
 
-int device_request_fd(const struct device_request *request, int fd, struct device_found *found)
+int device_request_ask(const struct device_request *request, int fd, struct device_found *found)
 {
 	struct vfio_device_info info = {.argsz = sizeof(info)};
 	char file[PATH_MAX];
 	char device[PATH_MAX];
-	int flags;
 	int rc;
 
 	begin(found, NULL, "fd %d", fd);
-	flags = fd < 0 ? -1 : fcntl(fd, F_GETFD);
-	if (flags < 0) {
-		return device_why(request, -EBADF,
-			"fd %d is not open: the process that starts this one has to pass it on",
-			fd);
-	}
-	found->fds.device = fd;
-	if (!(flags & FD_CLOEXEC)) {
-		fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
-	}
 	device_name_fd(request, "self", fd, file, sizeof(file));
 	rc = device_ioctl(request->calls, fd, VFIO_DEVICE_GET_INFO, &info);
 	if (rc == -EINVAL && strncmp(file, "/dev/vfio/devices/", 18) == 0) {
-		device_why(request, rc,
+		return device_why(request, rc,
 			"fd %d (%s) is not bound to an iommufd yet: the process that owns the device, "
 			"normally QEMU, has to bind it first",
 			fd, file);
-		goto err;
 	}
 	if (rc < 0) {
-		device_why(request, rc,
+		/* So that -EINVAL has one meaning. */
+		return device_why(request, rc == -EINVAL ? -ENOTTY : rc,
 			"fd %d is not a VFIO device but %s: pass the fd of the device itself", fd,
 			file);
-		goto err;
 	}
+	found->fds.device = fd;
 	if (device_of_fd(request, "self", fd, file, device, sizeof(device)) == 0) {
 		device_describe(found, device);
 	}
 	return 0;
+}
 
-err:
-	device_fds_close(request->calls, &found->fds);
+int device_request_fd(const struct device_request *request, int fd, struct device_found *found)
+{
+	int flags = fd < 0 ? -1 : fcntl(fd, F_GETFD);
+	int rc;
+
+	if (flags < 0) {
+		begin(found, NULL, "fd %d", fd);
+		return device_why(request, -EBADF,
+			"fd %d is not open: the process that starts this one has to pass it on",
+			fd);
+	}
+	if (!(flags & FD_CLOEXEC)) {
+		fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
+	}
+	rc = device_request_ask(request, fd, found);
+	if (rc < 0) {
+		request->calls->close(fd);
+	}
 	return rc;
 }
 
@@ -504,6 +510,13 @@ int device_find_fd(const char *root, int fd, struct device_found *found, char *w
 	struct device_request request = {&device_kernel_calls, root, why, why_size};
 
 	return device_request_fd(&request, fd, found);
+}
+
+int device_ask_fd(const char *root, int fd, struct device_found *found, char *why, size_t why_size)
+{
+	struct device_request request = {&device_kernel_calls, root, why, why_size};
+
+	return device_request_ask(&request, fd, found);
 }
 
 struct vgpu *device_create(struct device_found *found, char *why, size_t why_size)

@@ -56,6 +56,9 @@ int device_find_cdev(
 int device_find_fd(
 	const char *root, int fd, struct device_found *found, char *why, size_t why_size);
 
+/* As that, but on error fd stays the caller's. -EINVAL: a cdev that is not bound yet, ask again. */
+int device_ask_fd(const char *root, int fd, struct device_found *found, char *why, size_t why_size);
+
 /* Closes the fds; takes one that holds none. */
 void device_found_close(struct device_found *found);
 

@@ -79,6 +79,7 @@ int device_request_group(const struct device_request *request, const char *group
 	struct device_found *found);
 int device_request_cdev(
 	const struct device_request *request, const char *path, struct device_found *found);
+int device_request_ask(const struct device_request *request, int fd, struct device_found *found);
 int device_request_fd(const struct device_request *request, int fd, struct device_found *found);
 struct vgpu *device_request_create(
 	const struct device_request *request, struct device_found *found);

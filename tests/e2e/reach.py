@@ -137,6 +137,8 @@ def vm_comes_and_goes(setup):
             viewer.compare(blue_seen, ms=10000)
             back = time.monotonic() - begin
         case.check(not any(e.startswith("disconnected") for e in viewer.events), "reconnected")
+        counters = b.counters()["source"]
+        case.check(counters["arrivals"] == 2 and counters["looks"] > 2, f"{counters}")
     return f"let go after {let_go * 1000:.0f} ms, back after {back * 1000:.0f} ms"
 
 
@@ -270,6 +272,7 @@ def fd_socket(setup):
         for message, files, words in bad:
             answer = hand_over(path, message, [f.fileno() for f in files])
             case.check(answer.startswith("error: ") and words in answer, f"{message}: {answer}")
+        case.check(b.counters()["source"]["refused"] == len(bad), "refusals are counted")
         pidfd = os.pidfd_open(one.pid)
         answer = hand_over(path, hello + b"name=my guest\n\n", [first.fileno(), pidfd])
         case.check(answer == "ok\n", answer)
