@@ -405,7 +405,8 @@ const struct option_spec option_specs[] = {
 		.man = "The socket of QEMU's device for the guest's agent (spice-vdagent), for "
 		       "the clipboard and for sending files; see *CHANNELS*. It also points, "
 		       "where the guest has no tablet. While the agent is silent the bridge "
-		       "answers for it, so that the viewer's window still sets the guest's size.",
+		       "answers for it, so that the viewer's window still sets the guest's size. That the "
+		       "agent has ended the bridge learns from the monitor of *--qmp*.",
 		.set = set_agent,
 	},
 	{

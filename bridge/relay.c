@@ -552,6 +552,28 @@ void relay_destroy(struct relay *relay)
 	g_free(relay);
 }
 
+void relay_guest_closed(struct relay *relay)
+{
+	if (relay->kind != RELAY_AGENT || !relay->port) {
+		return;
+	}
+	log_info("%s: the guest's agent has gone", relay->label);
+	relay->counters.renewals++;
+	close_socket(relay);
+	close_port(relay);
+	try_connect(relay);
+}
+
+enum relay_kind relay_kind(const struct relay *relay)
+{
+	return relay->kind;
+}
+
+const char *relay_path(const struct relay *relay)
+{
+	return relay->address.sun_path;
+}
+
 const char *relay_label(const struct relay *relay)
 {
 	return relay->label;

@@ -34,7 +34,7 @@ struct relay_options {
 struct relay_counters {
 	uint64_t connects;
 	uint64_t losses; /* connections that ended by themselves, or carried what they must not */
-	uint64_t renewals; /* connections ended because a viewer came or went */
+	uint64_t renewals; /* connections ended because a viewer, or the guest's agent, went */
 	uint64_t from_guest; /* bytes received */
 	uint64_t to_guest; /* bytes sent */
 	uint64_t
@@ -48,6 +48,14 @@ struct relay *relay_create(
 /* Before its sink. */
 void relay_destroy(struct relay *relay);
 
+/*
+ * The guest has closed its end, which its socket does not tell. An agent is gone then, and what was on
+ * its way to it is not for the next one: a new connection. Not from within an op of the port.
+ */
+void relay_guest_closed(struct relay *relay);
+
+enum relay_kind relay_kind(const struct relay *relay);
+const char *relay_path(const struct relay *relay);
 /* As in "--port NAME" or "--agent". */
 const char *relay_label(const struct relay *relay);
 /* Is there a connection now? */

@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "bridge/options.h"
+#include "bridge/qmp.h"
 #include "bridge/relay.h"
 
 struct relays {
 	struct relay **list;
 	size_t count;
+	struct qmp *monitor; /* NULL: there is none */
 };
 
 struct relays *relays_create(
@@ -43,6 +45,88 @@ void relays_destroy(struct relays *relays)
 	}
 	g_free(relays->list);
 	g_free(relays);
+}
+
+/* Is it the socket at path? "unix:PATH,server=on", with a word and a colon before it at times. */
+static bool is_socket(const char *filename, const char *path)
+{
+	const char *found = strstr(filename, "unix:");
+	size_t length = strlen(path);
+
+	if (!found) {
+		return false;
+	}
+	found += strlen("unix:");
+	return !strncmp(found, path, length) && (!found[length] || found[length] == ',');
+}
+
+static void on_chardev(struct relays *relays, JsonObject *chardev)
+{
+	const char *filename;
+
+	filename = json_object_get_string_member_with_default(chardev, "filename", NULL);
+	if (!filename ||
+		json_object_get_boolean_member_with_default(chardev, "frontend-open", TRUE)) {
+		return;
+	}
+	for (size_t i = 0; i < relays->count; i++) {
+		if (relay_kind(relays->list[i]) == RELAY_AGENT &&
+			is_socket(filename, relay_path(relays->list[i]))) {
+			relay_guest_closed(relays->list[i]);
+		}
+	}
+}
+
+static void on_chardevs(void *data, JsonNode *answer, const char *why)
+{
+	JsonArray *list;
+
+	if (!answer || !JSON_NODE_HOLDS_ARRAY(answer)) {
+		return;
+	}
+	list = json_node_get_array(answer);
+	for (guint i = 0; i < json_array_get_length(list); i++) {
+		JsonNode *node = json_array_get_element(list, i);
+
+		if (JSON_NODE_HOLDS_OBJECT(node)) {
+			on_chardev(data, json_node_get_object(node));
+		}
+	}
+}
+
+static void ask_for_chardevs(struct relays *relays)
+{
+	qmp_command(relays->monitor, "query-chardev", NULL, -1, on_chardevs, relays);
+}
+
+static void on_monitor(void *data, bool connected)
+{
+	if (connected) {
+		ask_for_chardevs(data);
+	}
+}
+
+/* Of which port the event is, its device's name does not tell us. */
+static void on_monitor_event(void *data, const char *name, JsonObject *object)
+{
+	if (!strcmp(name, "VSERPORT_CHANGE")) {
+		ask_for_chardevs(data);
+	}
+}
+
+static const struct qmp_events monitor_events = {
+	.connected = on_monitor,
+	.event = on_monitor_event,
+};
+
+void relays_set_monitor(struct relays *relays, struct qmp *monitor)
+{
+	relays->monitor = monitor;
+	for (size_t i = 0; monitor && i < relays->count; i++) {
+		if (relay_kind(relays->list[i]) == RELAY_AGENT) {
+			qmp_add_events(monitor, &monitor_events, relays);
+		}
+	}
 }
 
 /* The place of a relay among those of the same label: there may be several of --usbredir. */

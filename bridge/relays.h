@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 struct options;
+struct qmp;
 struct relays;
 struct spice_sink;
 
@@ -18,6 +19,12 @@ struct spice_sink;
 struct relays *relays_create(
 	struct spice_sink *sink, const struct options *options, char *why, size_t why_size);
 void relays_destroy(struct relays *relays);
+
+/*
+ * Asks this monitor when an agent has gone: a socket does not tell. The monitor goes before the relays;
+ * NULL: there is none.
+ */
+void relays_set_monitor(struct relays *relays, struct qmp *monitor);
 
 /* Appends a JSON object with the counters of each, by name. relays may be NULL: {}. */
 void relays_add_json(const struct relays *relays, GString *json);

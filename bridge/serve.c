@@ -379,6 +379,7 @@ static int open_monitor(struct server *server, char *why, size_t why_size)
 		if (!server->monitor) {
 			return EXIT_FAILED;
 		}
+		relays_set_monitor(server->relays, server->monitor);
 	}
 	if (options->input == INPUT_NONE) {
 		log_info("input: none, as was asked for; viewers may only look");

@@ -4,6 +4,7 @@
 
 import os
 import random
+import struct
 
 import case
 import chardev
@@ -208,6 +209,82 @@ def guest_without_agent(setup):
         resize(b, c, 500, 300)
 
 
+def agent_that_leaves(setup):
+    """The agent closes its port: only the monitor knows."""
+    guest = chardev.Agent(setup.path("agent"))
+    monitor = chardev.Monitor(setup.path("qmp"))
+    filename = f"unix:{guest.path},server=on"
+    monitor.chardevs = [{"label": "a", "filename": filename, "frontend-open": True},
+                        {"label": "b", "filename": f"{guest.path}x", "frontend-open": False},
+                        {"label": "c", "filename": "vc", "frontend-open": False}]
+    options = [f"--agent=unix:{guest.path}", f"--qmp=unix:{monitor.path}"]
+    with setup.bridge("320x240", options) as b, setup.client(b.unix) as c:
+        for _ in range(2):
+            wait_for("the guest's agent", 10, lambda: relay(b, "agent")["open"] == 1)
+            clipboard_ready(c)
+            asked = monitor.count("query-chardev")
+            monitor.event("VSERPORT_CHANGE", id="other", open=False)
+            monitor.wait("question", lambda: monitor.count("query-chardev") > asked)
+            check(relay(b, "agent")["open"] == 1, "it was another's port")
+            guest.silent = True
+            number = guest.connections
+            monitor.chardevs[0]["frontend-open"] = False
+            monitor.event("VSERPORT_CHANGE", id="mine", open=False)
+            guest.wait_connected(number + 1)
+            c.wait_agent(True)
+            check(relay(b, "agent")["open"] == 0, "the guest's agent is still there")
+            check(c.agent_capabilities()["clipboard"] == 0, "its clipboard is still there")
+            # It was only started anew.
+            guest.silent = False
+            monitor.chardevs[0]["frontend-open"] = True
+            monitor.event("VSERPORT_CHANGE", id="mine", open=True)
+            guest.announce(1)
+
+
+def agent_points(setup):
+    """In a guest with a mouse the agent points; where there is a tablet that is better."""
+    guest = chardev.Agent(setup.path("agent"))
+    monitor = chardev.Monitor(setup.path("qmp"))
+    options = [f"--agent=unix:{guest.path}", f"--qmp=unix:{monitor.path}"]
+
+    def pointed(x, y, buttons):
+        return (chardev.CLIENT_PORT + 1, chardev.MOUSE_STATE,
+                struct.pack("<IIIB", x, y, buttons, 0)) in guest.messages
+
+    with setup.bridge("320x240", options) as b, setup.client(b.unix) as c:
+        c.size(320, 240)
+        wait_for("the guest's agent", 10, lambda: relay(b, "agent")["open"] == 1)
+        c.poll("mouse-mode", lambda reply: reply["mode"] == "client")
+        c.poll("leds", lambda reply: reply["ok"])
+        # One is on its way at a time, and the newest counts.
+        for x, y in ((10, 20), (300, 200)):
+            c.do(f"mouse-move {x} {y} 0")
+            guest.wait(f"a pointer at {x},{y}", lambda x=x, y=y: pointed(x, y, 0))
+        check(monitor.count("input-send-event") == 0, "the mouse moved too")
+        monitor.absolute = True
+
+        def moved():
+            c.do("mouse-move 30 40 0")
+            return monitor.count("input-send-event") > 0
+
+        wait_for("the tablet", 20, moved)
+        moves = guest.count(chardev.MOUSE_STATE)
+        sent = monitor.count("input-send-event")
+        c.do("mouse-move 50 60 0")
+        monitor.wait("a pointer", lambda: monitor.count("input-send-event") > sent)
+        check(guest.count(chardev.MOUSE_STATE) == moves, "both point")
+        # The agent goes while it points.
+        monitor.absolute = False
+
+        def agent_again():
+            c.do("mouse-move 70 80 0")
+            return guest.count(chardev.MOUSE_STATE) > moves
+
+        wait_for("the agent as the pointer", 20, agent_again)
+        guest.close()
+        c.poll("mouse-mode", lambda reply: reply["mode"] == "server")
+
+
 def agent_of_noise(setup):
     """Whatever comes, the viewer stays and the next agent is served."""
     guest = chardev.Agent(setup.path("agent"))
@@ -228,4 +305,5 @@ def agent_of_noise(setup):
 
 if __name__ == "__main__":
     case.main(ports, port_comes_and_goes, slow_guest, console_without_viewer, agent,
-              agent_that_runs_already, guest_without_agent, agent_of_noise)
+              agent_that_runs_already, guest_without_agent, agent_that_leaves, agent_points,
+              agent_of_noise)

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""What the bridge's relays connect to: a character device as QEMU serves it, and a guest's agent.
+"""What the bridge connects to: a character device as QEMU serves it, a guest's agent, a monitor.
 
 A Chardev takes one connection at a time, as QEMU's -chardev socket does. Agent speaks VDAgent on one:
 chunks (port, size) of messages (protocol, type, opaque, size), all little endian.
 """
 
+import json
 import os
 import socket
 import struct
@@ -196,3 +197,46 @@ class Agent(Chardev):
 
     def count(self, kind):
         return sum(m[1] == kind for m in self.messages)
+
+
+class Monitor(Chardev):
+    """A QMP monitor that says yes to everything, with mice and character devices as one sets them."""
+
+    GREETING = {"QMP": {"version": {"qemu": {"major": 7, "minor": 2, "micro": 0}},
+                        "capabilities": []}}
+
+    def __init__(self, path):
+        self.absolute = False
+        self.chardevs = []
+        self.commands = []
+        self.line = b""
+        super().__init__(path, json.dumps(self.GREETING).encode() + b"\r\n")
+
+    def began(self):
+        self.line = b""
+
+    def say(self, message):
+        self.send(json.dumps(message).encode() + b"\r\n")
+
+    def take(self, data):
+        *lines, self.line = (self.line + data).split(b"\n")
+        for line in lines:
+            command = json.loads(line)
+            answer = {}
+            if command["execute"] == "query-mice":
+                answer = [{"name": "mouse", "index": 1, "current": True,
+                           "absolute": self.absolute}]
+            elif command["execute"] == "query-chardev":
+                answer = self.chardevs
+            elif command["execute"] == "query-status":
+                answer = {"status": "running", "running": True, "singlestep": False}
+            self.say({"return": answer, **{k: command[k] for k in ("id",) if k in command}})
+            with self.changed:
+                self.commands.append(command)
+                self.changed.notify_all()
+
+    def event(self, name, **data):
+        self.say({"event": name, "data": data, "timestamp": {"seconds": 1, "microseconds": 2}})
+
+    def count(self, name):
+        return sum(c["execute"] == name for c in self.commands)
