@@ -249,6 +249,10 @@ _Noreturn void broker_main(const struct options *options, struct launch *launch,
 		close_all_but(socket);
 		drop_capabilities(needed_capabilities(options->source));
 	}
+	/* A kernel that has none leaves the capabilities as the only bound. */
+	if (!launch) {
+		broker_filter(options->source == SOURCE_VM || options->source == SOURCE_PID);
+	}
 	if (options->source == SOURCE_PID) {
 		task.pidfd = attach_pidfd(options->qemu_pid);
 	}

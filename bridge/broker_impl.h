@@ -41,6 +41,12 @@ void broker_answer_close(struct broker_answer *answer);
  */
 _Noreturn void broker_main(const struct options *options, struct launch *launch, int socket);
 
+/*
+ * Restricts this process for good; search: it takes what others have, else it opens devices. Needs
+ * no-new-privileges. 0, or -errno where the kernel has no filters.
+ */
+int broker_filter(bool search);
+
 /* Looks once. */
 struct broker_task {
 	const struct options *options;

@@ -153,6 +153,10 @@ def broker_is_alone(setup):
             case.check(caps["CapPrm"] | CAP_BITS == CAP_BITS and caps["CapInh"] == 0
                        and caps["CapAmb"] == 0 and caps["CapBnd"] == 0,
                        f"the broker's capabilities: {caps}")
+            with open(f"/proc/{broker}/status", encoding="utf-8") as file:
+                status = file.read()
+            case.check("Seccomp:\t2" in status and "NoNewPrivs:\t1" in status,
+                       f"the broker has no filter: {status}")
             files = sorted(os.readlink(f"/proc/{broker}/fd/{fd}")
                            for fd in os.listdir(f"/proc/{broker}/fd"))
             # The pidfd of the process that it was told to look at is its task.

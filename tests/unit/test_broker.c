@@ -10,11 +10,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <linux/vfio.h>
 
 #include <cmocka.h>
 
@@ -317,12 +323,80 @@ static void test_launch_start(void **state)
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
+/* In a child, which the filter stays with: what may be done, and what all fails with EPERM. */
+static int try_filter(bool search)
+{
+	struct vfio_device_info info = {.argsz = sizeof(info)};
+	int number = search ? VFIO_GROUP_GET_STATUS : VFIO_DEVICE_GET_INFO;
+	int own = search ? VFIO_DEVICE_GET_INFO : VFIO_GROUP_GET_STATUS;
+	int memory = memfd_create("x", MFD_CLOEXEC);
+	int fd;
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (broker_filter(search) < 0) {
+		return 77;
+	}
+	fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, &info, 1) != 1) {
+		return 1;
+	}
+	if (ioctl(memory, own, &info) == 0 || errno != ENOTTY) {
+		return 2;
+	}
+	if (ioctl(memory, number, &info) == 0 || errno != EPERM) {
+		return 3;
+	}
+	if (ioctl(memory, VFIO_DEVICE_RESET) == 0 || errno != EPERM) {
+		return 4;
+	}
+	if (ptrace(PTRACE_ATTACH, getppid(), 0, 0) == 0 || errno != EPERM) {
+		return 5;
+	}
+	if (socket(AF_UNIX, SOCK_STREAM, 0) >= 0 || errno != EPERM) {
+		return 6;
+	}
+	if (open("/tmp", O_RDWR | O_TMPFILE, 0600) >= 0 || errno != EPERM) {
+		return search ? 7 : 8;
+	}
+	if (write(memory, "x", 1) >= 0 || errno != EPERM) {
+		return 9;
+	}
+	errno = 0;
+	execl("/bin/true", "true", NULL);
+	if (errno != EPERM || fork() >= 0) {
+		return 10;
+	}
+	if ((syscall(SYS_pidfd_open, getpid(), 0) >= 0) != search) {
+		return 11;
+	}
+	return 0;
+}
+
+static void test_filter(void **state)
+{
+	for (int search = 0; search <= 1; search++) {
+		int status;
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			_exit(try_filter(search));
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFEXITED(status));
+		if (WEXITSTATUS(status) == 77) {
+			skip();
+		}
+		assert_int_equal(WEXITSTATUS(status), 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answer),
 		cmocka_unit_test(test_bad_answers),
 		cmocka_unit_test(test_last_word),
+		cmocka_unit_test(test_filter),
 		cmocka_unit_test(test_handover_message),
 		cmocka_unit_test(test_handover_users),
 		cmocka_unit_test(test_launch_group),
