@@ -114,6 +114,51 @@ class Guest:
         return self.monitor
 
 
+class Shell:
+    """A shell in the guest that reads and writes the virtio port "shell"."""
+
+    DONE = "@@@"
+
+    @staticmethod
+    def words(path):
+        """What QEMU is given for it."""
+        return ["-chardev", f"socket,id=shell,path={path},server=on,wait=off",
+                "-device", "virtserialport,chardev=shell,name=shell"]
+
+    def __init__(self, guest, path, seconds=120):
+        self.guest = guest
+        self.socket = socket.socket(socket.AF_UNIX)
+        wait_for("the guest's serial port", 20, lambda: os.path.exists(path))
+        self.socket.connect(path)
+        self.socket.settimeout(0.5)
+        self.buffer = ""
+        self.ask("true", seconds)
+
+    def _read_until(self, text, end):
+        while text not in self.buffer:
+            check(time.monotonic() < end,
+                  f"the guest's shell did not answer: {self.buffer!r}\n{self.guest.said()}")
+            try:
+                self.buffer += self.socket.recv(65536).decode(errors="replace")
+            except TimeoutError:
+                pass
+        before, _, self.buffer = self.buffer.partition(text)
+        return before
+
+    def ask(self, command, seconds=30):
+        """Runs it; returns its exit status and what it said."""
+        self.socket.sendall(f"{{ {command}\n}} </dev/null 2>&1; echo '{self.DONE}' $?\n".encode())
+        end = time.monotonic() + seconds
+        said = self._read_until(self.DONE, end)
+        return int(self._read_until("\n", end)), said
+
+    def run(self, command, seconds=30):
+        """Runs what has to succeed; returns what it said."""
+        status, said = self.ask(command, seconds)
+        check(status == 0, f"in the guest, '{command}' ended with {status}: {said}")
+        return said
+
+
 class Reports:
     """What report.c has told so far, parsed: devices by name, and the events of each."""
 
