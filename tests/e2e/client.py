@@ -115,10 +115,11 @@ class Client:
         """When the first thing was drawn since the last call, seconds by time.monotonic()."""
         return self.do(f"wait-change {ms}", timeout=ms / 1000 + 30)["at_ns"] / 1e9
 
-    def wait_event(self, prefix, timeout=10):
+    def wait_event(self, prefix, timeout=10, since=0):
+        """since: how many events are old and don't count."""
         end = time.monotonic() + timeout
         with self.changed:
-            while not any(e.startswith(prefix) for e in self.events):
+            while not any(e.startswith(prefix) for e in self.events[since:]):
                 if not self.changed.wait(end - time.monotonic()):
                     raise AssertionError(f"no event '{prefix}': {self.events}")
 
