@@ -221,9 +221,11 @@ def absolute(setup):
         check_buttons(b, pointing.number, ("left", "middle", "right"))
         check_wheel(b, pointing.number)
         check_drag(b, pointing)
-        # Pointing goes on in the pixels of the new picture.
+        # Pointing goes on in the pixels of the new picture, once that is seen.
         b.bridge.mode(800, 600)
         b.viewer.size(800, 600)
+        b.bridge.pause()
+        b.viewer.compare(b.bridge.reference())
         check_corners(pointing, (800, 600))
 
 
