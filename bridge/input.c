@@ -347,8 +347,7 @@ static void set_buttons(struct input *input, struct seat *seat, uint32_t buttons
 	}
 }
 
-void input_position(
-	struct input *input, unsigned seat, const struct spice_position *position, uint32_t buttons)
+void input_position(struct input *input, unsigned seat, const struct spice_position *position)
 {
 	struct batch_event event = {
 		.kind = BATCH_POSITION,
@@ -361,10 +360,9 @@ void input_position(
 		input->point_x = position->x;
 		input->point_y = position->y;
 	}
-	set_buttons(input, &input->seats[seat], buttons);
 }
 
-void input_motion(struct input *input, unsigned seat, int dx, int dy, uint32_t buttons)
+void input_motion(struct input *input, unsigned seat, int dx, int dy)
 {
 	struct batch_event event = {
 		.kind = BATCH_MOTION,
@@ -375,7 +373,6 @@ void input_motion(struct input *input, unsigned seat, int dx, int dy, uint32_t b
 	if (dx || dy) {
 		add(input, &event);
 	}
-	set_buttons(input, &input->seats[seat], buttons);
 }
 
 void input_wheel(struct input *input, unsigned seat, int steps, uint32_t buttons)

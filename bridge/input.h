@@ -51,9 +51,8 @@ void input_destroy(struct input *input);
 
 /* As in spice_sink_events; seat: below INPUT_SEATS. */
 void input_key(struct input *input, unsigned seat, uint8_t byte);
-void input_position(struct input *input, unsigned seat, const struct spice_position *position,
-	uint32_t buttons);
-void input_motion(struct input *input, unsigned seat, int dx, int dy, uint32_t buttons);
+void input_position(struct input *input, unsigned seat, const struct spice_position *position);
+void input_motion(struct input *input, unsigned seat, int dx, int dy);
 void input_wheel(struct input *input, unsigned seat, int steps, uint32_t buttons);
 void input_buttons(struct input *input, unsigned seat, uint32_t buttons);
 void input_end(struct input *input, unsigned seat);

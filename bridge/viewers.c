@@ -457,23 +457,23 @@ static void on_key(void *data, uint8_t byte)
 	}
 }
 
-static void on_position(void *data, const struct spice_position *position, uint32_t buttons)
+static void on_position(void *data, const struct spice_position *position)
 {
 	const struct seat *seat = data;
 	struct input *input = input_of(seat);
 
 	if (input) {
-		input_position(input, seat->index, position, buttons);
+		input_position(input, seat->index, position);
 	}
 }
 
-static void on_motion(void *data, int dx, int dy, uint32_t buttons)
+static void on_motion(void *data, int dx, int dy)
 {
 	const struct seat *seat = data;
 	struct input *input = input_of(seat);
 
 	if (input) {
-		input_motion(input, seat->index, dx, dy, buttons);
+		input_motion(input, seat->index, dx, dy);
 	}
 }
 

@@ -104,6 +104,8 @@ enum sockets_which {
 	SOCKETS_ALL,
 };
 
+/* The longest way to a viewer and back, us; 0 for those on this machine. */
+int64_t sockets_round_trip_us(struct sockets *sockets);
 /* How long ago the newest one was added, us; INT64_MAX: there is none. */
 int64_t sockets_newest_us(struct sockets *sockets);
 /* Shuts connections; the library finds out by itself. Returns how many. */
@@ -281,8 +283,7 @@ struct inputs {
 	uint32_t width, height; /* pixels, of the picture */
 	uint32_t old_width, old_height; /* that viewers may still point at; 0: none */
 	int64_t resized_at; /* us */
-	int64_t sent_at; /* us, when the new picture was seen to be on its way; 0: not yet */
-	uint64_t released; /* display.released at resized_at */
+	int64_t old_size_us; /* how long they may, from then on */
 };
 
 void inputs_init(struct spice_sink *sink);
@@ -290,6 +291,8 @@ void inputs_init(struct spice_sink *sink);
 void inputs_finish(struct spice_sink *sink);
 /* The picture has this size from now on, for those who see it. */
 void inputs_resized(struct spice_sink *sink, uint32_t width, uint32_t height);
+/* The surface is not being replaced any more. */
+void inputs_steady(struct spice_sink *sink);
 void inputs_channel_event(struct spice_sink *sink, int event, const SpiceChannelEventInfo *info);
 
 /* What release_info.id points to: drawables, fences and cursor commands begin with it. */

@@ -7,12 +7,7 @@
  * mode). Keyboard and mouse can't be taken away from it any more; the tablet comes and goes.
  */
 
-/*
- * How long positions may still mean the picture before a mode change: until the new one is sent, and
- * then until it has arrived. Video never lets the sockets get empty.
- */
-#define SEND_MAX_US (2 * 1000 * 1000)
-#define ARRIVE_MAX_US (250 * 1000)
+#define OLD_SIZE_MAX_US (1000 * 1000)
 
 #define sink_of(instance, member) \
 	((struct spice_sink *)((char *)(instance)-offsetof(struct spice_sink, inputs.member)))
@@ -37,6 +32,11 @@ static uint32_t protocol_buttons(uint32_t mask)
 	buttons |= mask & 0x80 ? SPICE_MOUSE_BUTTON_MASK_EXTRA : 0;
 	return buttons;
 }
+
+/*
+ * Movements have a mask too, which is not used: spice-gtk holds movements back where they are many, and
+ * what it sends late has an old mask in it. Each change of a button is told by itself.
+ */
 
 static void push_scan(SpiceKbdInstance *instance, uint8_t byte)
 {
@@ -74,7 +74,7 @@ static void mouse_motion(SpiceMouseInstance *instance, int dx, int dy, int dz, u
 	struct spice_sink *sink = sink_of(instance, mouse);
 
 	if ((dx || dy) && !deaf(sink) && sink->events->motion) {
-		sink->events->motion(sink->events_data, dx, dy, protocol_buttons(buttons));
+		sink->events->motion(sink->events_data, dx, dy);
 	}
 	if (dz || !(dx || dy)) {
 		tell_wheel(sink, dz, buttons);
@@ -92,36 +92,35 @@ static void tablet_size(SpiceTabletInstance *instance, int width, int height)
 }
 
 /*
- * Has the viewer got the picture of the new size? What it sent before it got that is here before the
- * word that it did, which is what empties the sockets.
+ * Can the viewer have seen the picture of the new size when it pointed? SPICE has no word for that. What
+ * it sends reaches us a way to it and a way back after the change, at the earliest; a viewer on this
+ * machine sees it at once.
  */
-static bool viewer_has_new_size(struct spice_sink *sink)
+static bool viewer_has_new_size(const struct inputs *in)
 {
-	struct inputs *in = &sink->inputs;
-	int64_t now = g_get_monotonic_time();
-
-	if (!in->sent_at) {
-		pthread_mutex_lock(&sink->display.lock);
-		if (sink->display.released != in->released || now - in->resized_at > SEND_MAX_US) {
-			in->sent_at = now;
-		}
-		pthread_mutex_unlock(&sink->display.lock);
-	}
-	return in->sent_at &&
-		(now - in->sent_at > ARRIVE_MAX_US || !sockets_waiting(&sink->sockets));
+	return g_get_monotonic_time() - in->resized_at >= in->old_size_us;
 }
 
 static void tablet_position(SpiceTabletInstance *instance, int x, int y, uint32_t buttons)
 {
 	struct spice_sink *sink = sink_of(instance, tablet);
 	struct inputs *in = &sink->inputs;
+	struct mode *mode = &sink->mode;
 	struct spice_position position;
 
+	/* A viewer can have seen a new surface before we know that it is there, and it shows. */
+	if (mode->stage == MODE_REPLACING && atomic_load(&mode->replaced)) {
+		inputs_resized(sink, mode->width, mode->height);
+	}
 	x = MAX(x, 0);
 	y = MAX(y, 0);
+	if (mode->stage == MODE_REPLACING &&
+		((uint32_t)x >= in->width || (uint32_t)y >= in->height)) {
+		inputs_resized(sink, mode->width, mode->height);
+	}
 	if (in->old_width &&
 		((uint32_t)x >= in->old_width || (uint32_t)y >= in->old_height ||
-			viewer_has_new_size(sink))) {
+			viewer_has_new_size(in))) {
 		in->old_width = 0;
 	}
 	position.width = in->old_width ? in->old_width : in->width;
@@ -131,7 +130,7 @@ static void tablet_position(SpiceTabletInstance *instance, int x, int y, uint32_
 	}
 	position.x = MIN((uint32_t)x, position.width - 1);
 	position.y = MIN((uint32_t)y, position.height - 1);
-	sink->events->position(sink->events_data, &position, protocol_buttons(buttons));
+	sink->events->position(sink->events_data, &position);
 }
 
 static void tablet_wheel(SpiceTabletInstance *instance, int steps, uint32_t buttons)
@@ -241,17 +240,22 @@ void inputs_resized(struct spice_sink *sink, uint32_t width, uint32_t height)
 {
 	struct inputs *in = &sink->inputs;
 
+	if (width == in->width && height == in->height) {
+		return;
+	}
 	/* What a viewer saw two changes ago, nobody points at. */
 	in->old_width = atomic_load(&sink->viewers) ? in->width : 0;
 	in->old_height = in->height;
 	in->resized_at = g_get_monotonic_time();
-	in->sent_at = 0;
+	/* Half as much again, for the time that the viewer takes itself. */
+	in->old_size_us = MIN(sockets_round_trip_us(&sink->sockets) * 3 / 2, OLD_SIZE_MAX_US);
 	in->width = width;
 	in->height = height;
-	pthread_mutex_lock(&sink->display.lock);
-	in->released = sink->display.released;
-	pthread_mutex_unlock(&sink->display.lock);
-	if (in->late) {
+}
+
+void inputs_steady(struct spice_sink *sink)
+{
+	if (sink->inputs.late) {
 		follow_pointer(sink);
 	}
 }

@@ -177,6 +177,7 @@ static void finish_switch(struct spice_sink *sink)
 	atomic_fetch_add(&sink->generation, 1);
 	pointer_reset(sink);
 	inputs_resized(sink, mode->width, mode->height);
+	inputs_steady(sink);
 	display_check_ready(sink);
 }
 

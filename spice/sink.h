@@ -48,8 +48,8 @@ struct spice_sink_events {
 	 * inputs channel ends holds nothing any more: input_end.
 	 */
 	void (*key)(void *data, uint8_t byte);
-	void (*position)(void *data, const struct spice_position *position, uint32_t buttons);
-	void (*motion)(void *data, int dx, int dy, uint32_t buttons);
+	void (*position)(void *data, const struct spice_position *position);
+	void (*motion)(void *data, int dx, int dy);
 	void (*wheel)(void *data, int steps, uint32_t buttons); /* positive: down */
 	void (*buttons)(void *data, uint32_t buttons);
 	void (*input_end)(void *data);

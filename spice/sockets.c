@@ -3,7 +3,8 @@
 #include <fcntl.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <linux/tcp.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -287,6 +288,28 @@ void sockets_note(struct sockets *sockets)
 		s->noted = waiting(s);
 	}
 	pthread_mutex_unlock(&sockets->lock);
+}
+
+int64_t sockets_round_trip_us(struct sockets *sockets)
+{
+	int64_t longest = 0;
+
+	pthread_mutex_lock(&sockets->lock);
+	for (const struct viewer_socket *s = sockets->list; s; s = s->next) {
+		struct tcp_info info = {0};
+		socklen_t size = sizeof(info);
+
+		/* The least that was ever seen: others have the waits of late acknowledgements in them. */
+		if (!s->shut &&
+			getsockopt(s->duplicate, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+			size >= offsetof(struct tcp_info, tcpi_min_rtt) +
+					sizeof(info.tcpi_min_rtt) &&
+			info.tcpi_min_rtt != UINT32_MAX) {
+			longest = MAX(longest, (int64_t)info.tcpi_min_rtt);
+		}
+	}
+	pthread_mutex_unlock(&sockets->lock);
+	return longest;
 }
 
 int64_t sockets_newest_us(struct sockets *sockets)

@@ -63,14 +63,14 @@ static void on_key(void *data, uint8_t byte)
 	note(data, "%02x ", byte);
 }
 
-static void on_position(void *data, const struct spice_position *p, uint32_t buttons)
+static void on_position(void *data, const struct spice_position *p)
 {
-	note(data, "at%u,%u/%ux%u:%x ", p->x, p->y, p->width, p->height, buttons);
+	note(data, "at%u,%u/%ux%u ", p->x, p->y, p->width, p->height);
 }
 
-static void on_motion(void *data, int dx, int dy, uint32_t buttons)
+static void on_motion(void *data, int dx, int dy)
 {
-	note(data, "by%d,%d:%x ", dx, dy, buttons);
+	note(data, "by%d,%d ", dx, dy);
 }
 
 static void on_wheel(void *data, int steps, uint32_t buttons)
@@ -109,9 +109,7 @@ struct link_header {
 #define LINK_PROOF (4 + 128) /* bytes: which way, and the ticket, encrypted */
 
 struct relay {
-	struct bed *bed;
 	int viewer, sink;
-	atomic_bool display;
 };
 
 static bool pass(int from, int to, char *buffer, size_t size)
@@ -133,13 +131,7 @@ static void *relay_back(void *data)
 	char c[4096];
 	ssize_t n;
 
-	while ((n = read(relay->sink, c, sizeof(c))) > 0) {
-		while (atomic_load(&relay->display) && atomic_load(&relay->bed->hold_display)) {
-			g_usleep(1000);
-		}
-		if (write(relay->viewer, c, n) != n) {
-			break;
-		}
+	while ((n = read(relay->sink, c, sizeof(c))) > 0 && write(relay->viewer, c, n) == n) {
 	}
 	return NULL;
 }
@@ -155,10 +147,8 @@ static void *relay_thread(void *data)
 	pthread_create(&back, NULL, relay_back, relay);
 	if (pass(relay->viewer, relay->sink, (char *)&header, sizeof(header)) &&
 		header.size < sizeof(body) && pass(relay->viewer, relay->sink, body, header.size)) {
-		bool display = body[LINK_CHANNEL_TYPE] == SPICE_CHANNEL_DISPLAY;
-		bool mute = display && relay->bed->mute_display;
+		bool mute = body[LINK_CHANNEL_TYPE] == SPICE_CHANNEL_DISPLAY;
 
-		atomic_store(&relay->display, display);
 		if (pass(relay->viewer, relay->sink, body, LINK_PROOF) && !mute) {
 			while (pass(relay->viewer, relay->sink, body, 1)) {
 			}
@@ -171,7 +161,7 @@ static void *relay_thread(void *data)
 	return NULL;
 }
 
-static int relay(struct bed *bed, int viewer)
+static int relay(int viewer)
 {
 	struct relay *relay = calloc(1, sizeof(*relay));
 	pthread_t thread;
@@ -179,7 +169,6 @@ static int relay(struct bed *bed, int viewer)
 
 	assert_non_null(relay);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	relay->bed = bed;
 	relay->viewer = viewer;
 	relay->sink = pair[0];
 	assert_int_equal(fcntl(viewer, F_SETFL, 0), 0);
@@ -194,8 +183,8 @@ static gboolean on_connection(gint fd, GIOCondition condition, gpointer data)
 	int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	assert_true(client >= 0);
-	if (bed->mute_display || bed->relay_display) {
-		client = relay(bed, client);
+	if (bed->mute_display) {
+		client = relay(client);
 	}
 	assert_int_equal(spice_sink_add_client(bed->sink, client, false, NULL), 0);
 	return G_SOURCE_CONTINUE;

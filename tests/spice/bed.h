@@ -27,8 +27,6 @@ struct bed {
 	int listener;
 	bool tcp;
 	bool mute_display; /* viewers' display channels connect and then say nothing */
-	bool relay_display; /* so that hold_display works */
-	atomic_bool hold_display; /* what the sink draws does not reach viewers */
 	guint accept, tick;
 	gint64 ticked; /* us */
 	unsigned slowest_ms;
