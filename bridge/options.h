@@ -82,6 +82,7 @@ struct options {
 	size_t n_channels;
 	enum input_choice input;
 	char *qmp; /* path of a QMP monitor's socket, or NULL */
+	bool no_syscall_filter;
 	char *trace; /* file for a line per captured frame, or NULL */
 };
 

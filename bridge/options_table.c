@@ -500,6 +500,17 @@ const struct option_spec option_specs[] = {
 		.set = set_trace,
 	},
 	{
+		.name = "no-syscall-filter",
+		.verbs = FOR_SERVE,
+		.section = SECTION_GENERAL,
+		.help = "do without the filter of system calls, for debugging",
+		.man = "The process asks the kernel for little once it serves, and a filter refuses "
+		       "the rest: what is unknown is named once in the log and counted, and what "
+		       "could change the device ends the process. This leaves the filter out. "
+		       "Capabilities are given up all the same.",
+		.set = set_no_syscall_filter,
+	},
+	{
 		.name = "log-level",
 		.verbs = FOR_BOTH | FOR_VIEWER_FILE,
 		.section = SECTION_GENERAL,

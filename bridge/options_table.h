@@ -111,6 +111,7 @@ DECLARE_SETTER(fixed_mode);
 DECLARE_SETTER(compression);
 DECLARE_SETTER(log_level);
 DECLARE_SETTER(trace);
+DECLARE_SETTER(no_syscall_filter);
 DECLARE_SETTER(agent);
 DECLARE_SETTER(usbredir);
 DECLARE_SETTER(webdav);

@@ -291,3 +291,8 @@ int set_trace(struct options *options, const char *value, char *why, size_t why_
 	close(fd);
 	return keep(&options->trace, value, why, why_size);
 }
+
+int set_no_syscall_filter(struct options *options, const char *value, char *why, size_t why_size)
+{
+	return set_flag(&options->no_syscall_filter, value, why, why_size);
+}

@@ -19,6 +19,7 @@
 #include "bridge/options.h"
 #include "bridge/qmp.h"
 #include "bridge/relays.h"
+#include "bridge/sandbox.h"
 #include "bridge/session.h"
 #include "bridge/size.h"
 #include "bridge/source.h"
@@ -245,6 +246,7 @@ static void on_arrived(void *data, struct vgpu *vgpu, int owner)
 	log_info("source: %s, planes as %s%s", info->name, info->dmabuf ? "dma-buf" : "region",
 		info->cursor_plane ? ", with a cursor" : "");
 	tell_size(server, vgpu);
+	sandbox_tighten(info->edid.present ? info->edid.offset : UINT64_MAX);
 	capture_attach(server->capture, vgpu, owner);
 	choose_resizer(server);
 }
@@ -467,12 +469,33 @@ static int start_listening(struct server *server, char *why, size_t why_size)
 			return EXIT_LISTEN;
 		}
 	}
-	for (size_t i = 0; i < count; i++) {
+	return EXIT_OK;
+}
+
+static void tell_addresses(const struct server *server)
+{
+	for (size_t i = 0; server->listeners[i]; i++) {
 		printf("listening on %s%s\n", listener_uri(server->listeners[i]),
 			server->options->addresses[i].view_only ? " (view only)" : "");
 	}
 	fflush(stdout);
-	return EXIT_OK;
+}
+
+/* Everything is set up: from here on, few things are left to be asked of the kernel. */
+static int confine(struct server *server, char *why, size_t why_size)
+{
+	int rc;
+
+	if (server->options->no_syscall_filter) {
+		log_warning("--no-syscall-filter: nothing limits the system calls of this process");
+		return EXIT_OK;
+	}
+	rc = sandbox_filter(why, why_size);
+	if (rc == -ENOSYS) {
+		log_warning("%s: nothing limits the system calls of this process", why);
+		return EXIT_OK;
+	}
+	return rc < 0 ? EXIT_FAILED : EXIT_OK;
 }
 
 static void watch_signals(struct server *server)
@@ -525,13 +548,19 @@ int serve(const struct options *options)
 		log_error("%s", why);
 		return EXIT_SOURCE;
 	}
+	/* Who runs us may let us give the sockets away: nobody is answered yet. */
+	int code = start_listening(&server, why, sizeof(why));
+
+	if (code == EXIT_OK && sandbox_drop(why, sizeof(why)) < 0) {
+		code = EXIT_FAILED;
+	}
 	/* Before the first thread, so that the signals of an early end find their handlers. */
 	watch_signals(&server);
 
 	server.size = size_create(&options->size, &size_ops, &server);
-
-	int code = make_capture(&server, why, sizeof(why));
-
+	if (code == EXIT_OK) {
+		code = make_capture(&server, why, sizeof(why));
+	}
 	if (code == EXIT_OK) {
 		code = open_source(&server, why, sizeof(why));
 	}
@@ -539,9 +568,10 @@ int serve(const struct options *options)
 		code = start_display(&server, why, sizeof(why));
 	}
 	if (code == EXIT_OK) {
-		code = start_listening(&server, why, sizeof(why));
+		code = confine(&server, why, sizeof(why));
 	}
 	if (code == EXIT_OK) {
+		tell_addresses(&server);
 		notify_ready(listener_uri(server.listeners[0]));
 		g_main_loop_run(server.loop);
 		code = server.status;

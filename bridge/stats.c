@@ -9,6 +9,7 @@
 #include "bridge/input.h"
 #include "bridge/qmp.h"
 #include "bridge/relays.h"
+#include "bridge/sandbox.h"
 #include "bridge/session.h"
 #include "bridge/source.h"
 #include "bridge/size.h"
@@ -149,6 +150,7 @@ static void add_source(GString *json, const struct source *source)
 
 char *stats_json(const struct stats_parts *parts)
 {
+	struct field sandbox[] = {FIELD(sandbox_counters(), refused)};
 	GString *json = g_string_new("{");
 
 	add_source(json, parts->source);
@@ -158,6 +160,7 @@ char *stats_json(const struct stats_parts *parts)
 	add_viewers(json, parts->viewers);
 	add_size(json, parts->size);
 	add_input(json, parts->input, parts->monitor);
+	add_object(json, "sandbox", sandbox, G_N_ELEMENTS(sandbox));
 	g_string_append(json, ",\"relays\":");
 	relays_add_json(parts->relays, json);
 	g_string_append_c(json, '}');

@@ -264,6 +264,7 @@ struct vgpu *device_request_create(const struct device_request *request, struct 
 	}
 	find_edid(kernel, info.num_regions);
 	rc = vgpu_discover(&kernel->vgpu);
+	kernel->vgpu.info.edid.offset = kernel->edid_offset;
 	if (rc == -ENOTSUP) {
 		device_why(request, rc,
 			"%s has no display plane that VFIO can show: its driver offers neither dma-bufs "

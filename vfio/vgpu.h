@@ -33,6 +33,7 @@ struct vgpu_edid {
 	uint32_t max_size; /* bytes */
 	uint32_t max_xres; /* pixels, 0: no limit */
 	uint32_t max_yres;
+	uint64_t offset; /* of the region in a kernel device's file; else 0 */
 };
 
 struct vgpu_info {

@@ -59,6 +59,27 @@ class Bridge:
             if self.process.poll() is not None or time.monotonic() > end:
                 raise AssertionError(f"the bridge did not begin to listen\n{self.log_tail()}")
             self.listening.wait(0.05)
+        self.check_confined()
+
+    def check_confined(self):
+        """In each thread: a filter, no new privileges, no capability."""
+        for task in os.listdir(f"/proc/{self.pid}/task"):
+            try:
+                with open(f"/proc/{self.pid}/task/{task}/status", encoding="utf-8") as file:
+                    status = dict(line.rstrip("\n").split(":\t", 1) for line in file
+                                  if ":\t" in line)
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            wanted = {"NoNewPrivs": "1", "CapInh": "0" * 16, "CapPrm": "0" * 16,
+                      "CapEff": "0" * 16, "CapAmb": "0" * 16}
+            if "--no-syscall-filter" not in self.command_line:
+                wanted["Seccomp"] = "2"
+            if os.geteuid() == 0:
+                wanted["CapBnd"] = "0" * 16
+            for name, value in wanted.items():
+                if status[name] != value:
+                    raise AssertionError(
+                        f"thread {status['Name']}: {name} is {status[name]}, not {value}")
 
     def _read(self, stream):
         for line in stream:

@@ -70,6 +70,7 @@ class Setup:
             yield b
             if b.running():
                 self.check_renderer(b)
+                self.check_filter(b)
                 seconds, code = b.stop()
                 check(code == 0, f"the bridge ended with {code}\n{b.log_tail()}")
         except BaseException:
@@ -77,6 +78,11 @@ class Setup:
             raise
         finally:
             b.kill()
+
+    def check_filter(self, b):
+        """What the bridge needs is what the filter lets through."""
+        refused = b.counters()["sandbox"]["refused"]
+        check(refused == 0, f"{refused} system calls were refused\n{b.log_tail()}")
 
     def check_renderer(self, b):
         """The gl runs have to be what they say: imports, and no look at the pixels by the CPU."""
