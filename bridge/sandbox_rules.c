@@ -203,6 +203,7 @@ static const int allowed[] = {
 	SCMP_SYS(dup2),
 	SCMP_SYS(dup3),
 	SCMP_SYS(kcmp),
+	SCMP_SYS(pidfd_open),
 	/* memory */
 	SCMP_SYS(mmap),
 	SCMP_SYS(munmap),

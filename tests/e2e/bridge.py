@@ -74,7 +74,7 @@ class Bridge:
                       "CapEff": "0" * 16, "CapAmb": "0" * 16}
             if "--no-syscall-filter" not in self.command_line:
                 wanted["Seccomp"] = "2"
-            if os.geteuid() == 0:
+            if status["Uid"].startswith("0\t"):
                 wanted["CapBnd"] = "0" * 16
             for name, value in wanted.items():
                 if status[name] != value:

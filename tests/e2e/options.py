@@ -161,6 +161,7 @@ CASES = [
     (SERVE + ["--mode", "5000x3000"], USAGE, ["--mode", "'5000x3000'", "4095x4095"]),
     (SERVE + ["--mode", "-800x600"], USAGE, ["--mode", "'-800x600'"]),
     (SERVE + ["--fixed-mode=1"], USAGE, ["--fixed-mode", "'1'"]),
+    (SERVE + ["--no-syscall-filter=1"], USAGE, ["--no-syscall-filter", "'1'"]),
     # viewer-file
     (["viewer-file"], USAGE, ["--listen"]),
     (["viewer-file", "--listen", "tcp:127.0.0.1:0"], USAGE, ["'tcp:127.0.0.1:0'", "port"]),
