@@ -253,33 +253,48 @@ int set_tls_channels(struct options *options, const char *value, char *why, size
 	return result < 0 ? result : keep(&options->access.tls.channels, value, why, why_size);
 }
 
+bool access_name_is_good(const char *name)
+{
+	if (!*name || strlen(name) > 255 || !g_utf8_validate(name, -1, NULL)) {
+		return false;
+	}
+	for (const char *c = name; *c; c++) {
+		if (g_ascii_iscntrl(*c)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+bool access_parse_uuid(const char *text, uint8_t uuid[16])
+{
+	const char *c = text;
+
+	if (!g_uuid_string_is_valid(text)) {
+		return false;
+	}
+	for (size_t i = 0; i < 16; i++) {
+		c += *c == '-';
+		uuid[i] = (uint8_t)(g_ascii_xdigit_value(c[0]) << 4 | g_ascii_xdigit_value(c[1]));
+		c += 2;
+	}
+	return true;
+}
+
 int set_name(struct options *options, const char *value, char *why, size_t why_size)
 {
-	if (!*value || !g_utf8_validate(value, -1, NULL) || strlen(value) > 255) {
-		return refuse(
-			why, why_size, "'%s' is not a name of 1 to 255 bytes in UTF-8", value);
-	}
-	for (const char *c = value; *c; c++) {
-		if (g_ascii_iscntrl(*c)) {
-			return refuse(
-				why, why_size, "the name holds control characters; leave them out");
-		}
+	if (!access_name_is_good(value)) {
+		return refuse(why, why_size,
+			"'%s' is not a name of 1 to 255 bytes of UTF-8 without control characters",
+			value);
 	}
 	return keep(&options->access.name, value, why, why_size);
 }
 
 int set_uuid(struct options *options, const char *value, char *why, size_t why_size)
 {
-	const char *c = value;
-
-	if (!g_uuid_string_is_valid(value)) {
+	if (!access_parse_uuid(value, options->access.uuid)) {
 		return refuse(why, why_size, "'%s' is not a UUID; see virsh domuuid NAME", value);
-	}
-	for (size_t i = 0; i < sizeof(options->access.uuid); i++) {
-		c += *c == '-';
-		options->access.uuid[i] =
-			(uint8_t)(g_ascii_xdigit_value(c[0]) << 4 | g_ascii_xdigit_value(c[1]));
-		c += 2;
 	}
 	options->access.has_uuid = true;
 	return 0;

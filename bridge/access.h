@@ -54,6 +54,11 @@ void access_finish(struct access_options *access);
 void access_fill_sink(const struct options *options, bool view_only, struct spice_tls *tls,
 	struct spice_sink_options *sink);
 
+/* 1 to 255 bytes of UTF-8 without control characters. */
+bool access_name_is_good(const char *name);
+/* As libvirt and QEMU write it. */
+bool access_parse_uuid(const char *text, uint8_t uuid[16]);
+
 /* The first line of a file that holds a password. 0 or -EINVAL with one line in why. */
 int access_read_password(char **password, const char *path, char *why, size_t why_size);
 

@@ -12,6 +12,7 @@
 
 #include "bridge/broker.h"
 #include "bridge/capture.h"
+#include "bridge/identity.h"
 #include "bridge/input.h"
 #include "bridge/launch.h"
 #include "bridge/log.h"
@@ -50,6 +51,7 @@ struct server {
 	struct relays *relays;
 	struct qmp *monitor; /* NULL: there is none to be had */
 	struct input *input; /* NULL: viewers may only look */
+	struct identity *identity;
 	struct size *size;
 	struct listener **listeners;
 	struct door *doors; /* one for each listener */
@@ -403,10 +405,7 @@ static struct viewers *make_viewers(struct server *server, char *why, size_t why
 		.events = &viewers_events,
 		.events_data = server,
 	};
-	struct viewers *made;
 	struct spice_tls tls;
-	char *view_only_name;
-	const char *name;
 
 	for (size_t i = 0; i < options->n_addresses; i++) {
 		if (options->addresses[i].view_only) {
@@ -414,20 +413,27 @@ static struct viewers *make_viewers(struct server *server, char *why, size_t why
 									: ACCESS_MAX_VIEW_ONLY;
 		}
 	}
-	name = access->name ? access->name : server->name[0] ? server->name : "virtual machine";
-	view_only_name = g_strdup_printf("%s (view only)", name);
-	viewers.sink.name = takes_input(server) ? name : view_only_name;
-	viewers.sink.uuid = access->has_uuid ? access->uuid : NULL;
-	viewers.view_only_sink = viewers.sink;
 	access_fill_sink(options, false, &tls, &viewers.sink);
-	viewers.view_only_sink.name = view_only_name;
 	access_fill_sink(options, true, &tls, &viewers.view_only_sink);
 	viewers.web = viewers.sink.password || viewers.sink.sasl || options->no_auth;
 	viewers.view_only_web =
 		viewers.view_only_sink.password || viewers.sink.sasl || options->no_auth;
-	made = viewers_create(&viewers, why, why_size);
-	g_free(view_only_name);
-	return made;
+	return viewers_create(&viewers, why, why_size);
+}
+
+/* What is known of the machine; QEMU may know more. */
+static void tell_identity(struct server *server)
+{
+	const struct options *options = server->options;
+	const struct access_options *access = &options->access;
+	const char *name = access->name ? access->name : server->name[0] ? server->name : NULL;
+	const uint8_t *uuid = access->has_uuid ? access->uuid : NULL;
+
+	viewers_set_name(server->viewers, name, uuid);
+	if (server->monitor) {
+		server->identity = identity_create(
+			server->monitor, server->viewers, name, access->name || options->vm, uuid);
+	}
 }
 
 static int start_display(struct server *server, char *why, size_t why_size)
@@ -445,6 +451,7 @@ static int start_display(struct server *server, char *why, size_t why_size)
 	if (open_monitor(server, why, why_size) != EXIT_OK) {
 		return EXIT_FAILED;
 	}
+	tell_identity(server);
 	viewers_attach(server->viewers, server->capture);
 	if (capture_start(server->capture, why, why_size) < 0) {
 		return EXIT_RENDER;
@@ -524,6 +531,7 @@ static void finish(struct server *server)
 	}
 	input_destroy(server->input);
 	qmp_destroy(server->monitor);
+	identity_destroy(server->identity);
 	relays_destroy(server->relays);
 	viewers_destroy(server->viewers);
 	size_destroy(server->size);

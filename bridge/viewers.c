@@ -625,6 +625,21 @@ void viewers_set_input(struct viewers *viewers, struct input *input)
 	viewers->input = input;
 }
 
+void viewers_set_name(struct viewers *viewers, const char *name, const uint8_t *uuid)
+{
+	char *view_only;
+
+	name = name ? name : "virtual machine";
+	view_only = g_strdup_printf("%s (view only)", name);
+	for (unsigned i = 0; i < viewers->n_seats; i++) {
+		const struct seat *seat = &viewers->seats[i];
+
+		spice_sink_set_name(
+			seat->sink, seat->view_only || !viewers->input ? view_only : name, uuid);
+	}
+	g_free(view_only);
+}
+
 void viewers_set_pointer(struct viewers *viewers, enum spice_pointer pointer)
 {
 	for (unsigned i = 0; i < viewers->n_seats; i++) {

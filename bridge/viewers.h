@@ -84,6 +84,12 @@ int viewers_attach(struct viewers *viewers, struct capture *capture);
 /* A connection that came in at this address. Takes ownership of fd. */
 void viewers_accept(struct viewers *viewers, const struct listen_address *address, int fd);
 
+/*
+ * What viewers who come from now on are told of the machine; uuid: 16 bytes. NULL: not known. Where
+ * they may only look, the name says so.
+ */
+void viewers_set_name(struct viewers *viewers, const char *name, const uint8_t *uuid);
+
 /* Seats that take input come first: seat 0 always does. */
 unsigned viewers_seats(const struct viewers *viewers);
 struct spice_sink *viewers_sink(const struct viewers *viewers, unsigned seat);

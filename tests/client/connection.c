@@ -176,6 +176,24 @@ static void command_disconnect(struct probe *probe, char **arguments)
 	say("ok");
 }
 
+/* What the server said of the machine: its name with %XX for what is not plain. */
+static void command_identity(struct probe *probe, char **arguments)
+{
+	GString *hex = g_string_new(NULL);
+	guint8 *uuid = NULL;
+	char *name = NULL, *escaped;
+
+	g_object_get(probe->session, "name", &name, "uuid", &uuid, NULL);
+	escaped = g_uri_escape_string(name ? name : "", NULL, FALSE);
+	for (int i = 0; uuid && i < 16; i++) {
+		g_string_append_printf(hex, "%02x", uuid[i]);
+	}
+	say("ok name=%s uuid=u%s", escaped, hex->str);
+	g_string_free(hex, TRUE);
+	g_free(escaped);
+	g_free(name);
+}
+
 static void command_bytes(struct probe *probe, char **arguments)
 {
 	say("ok main=%lu display=%lu cursor=%lu inputs=%lu", channel_bytes(probe->main),
@@ -228,6 +246,7 @@ static void command_resize(struct probe *probe, char **arguments)
 static const struct command commands[] = {
 	{"wait-connected", "MS", 1, 1, command_wait_connected, "until the main channel is open"},
 	{"bytes", "", 0, 0, command_bytes, "bytes received, for each channel"},
+	{"identity", "", 0, 0, command_identity, "the machine's name=, and its uuid= after an u"},
 	{"agent", "", 0, 0, command_agent, "connected=1 where the server has an agent, else 0"},
 	{"mouse-mode", "", 0, 0, command_mouse_mode, "mode=client or mode=server"},
 	{"request-mouse-mode", "client|server", 1, 1, command_request_mouse_mode,

@@ -10,6 +10,7 @@ import stat
 import struct
 import subprocess
 import time
+import urllib.parse
 
 import case
 from access_files import make_certificates, password_file
@@ -213,6 +214,48 @@ def ticket_beside_sasl(b):
             case.check(not connection.recv(1), "there is more after a refusal")
 
 
+# the machine's name and UUID
+
+UUID = "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001"
+
+
+def is_called(setup, b, name, uuid, what):
+    """Viewers are told when they come: the next one, until one has the answer."""
+    want = (urllib.parse.quote(name, safe=""), "u" + uuid.replace("-", ""))
+
+    def told():
+        with setup.client(b.unix) as viewer:
+            viewer.size(640, 480)
+            reply = viewer.poll("identity", lambda r: r["uuid"] != "u" and r["name"], 5)
+            return (reply["name"], reply["uuid"]) == want
+    case.wait_for(f"{what}: {want}", 15, told)
+
+
+def identity(setup):
+    """--name and --uuid, else what QEMU says of itself, when it says it."""
+    with setup.bridge(SIZE, ["--name=A guest, ours", f"--uuid={UUID}"]) as b:
+        is_called(setup, b, "A guest, ours (view only)", UUID, "as it was given")
+    if not shutil.which("qemu-system-x86_64"):
+        raise case.Skip("there is no qemu-system-x86_64, to be asked for its name")
+    monitor = setup.path("qmp")
+    qemu = ["qemu-system-x86_64", "-machine", "none", "-nodefaults", "-display", "none",
+            "-name", "guest=from QEMU", "-uuid", UUID,
+            "-qmp", f"unix:{monitor},server=on,wait=off"]
+    with setup.bridge(SIZE, [f"--qmp=unix:{monitor}"]) as b:
+        is_called(setup, b, "simulated 640x480", "0" * 32, "before QEMU is there")
+        with subprocess.Popen(qemu, stdin=subprocess.DEVNULL) as process:
+            try:
+                is_called(setup, b, "from QEMU", UUID, "as QEMU says")
+            finally:
+                process.kill()
+    with setup.bridge(SIZE, [f"--qmp=unix:{monitor}", "--name=ours"]) as b:
+        with subprocess.Popen(qemu, stdin=subprocess.DEVNULL) as process:
+            try:
+                is_called(setup, b, "ours", UUID, "the name as it was given")
+            finally:
+                process.kill()
+
+
 # unix sockets
 
 def as_nobody(setup, words):
@@ -330,4 +373,4 @@ def idle(setup):
         return f"two visits in {took:.1f} s, {counters}"
 
 
-case.main(expiry, view_password, tls, channels, sasl, users, slow_link, idle)
+case.main(expiry, view_password, tls, channels, sasl, users, slow_link, identity, idle)
