@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,6 +18,8 @@
 #include "vfio/mdev.h"
 
 #define ADDED_WORDS 8 /* at most */
+#define FIRST_WITH_FD 9 /* version of QEMU whose vfio-pci has fd= */
+#define VERSION_MS 5000 /* for each piece that --version says */
 
 static bool usable(const char *root, const char *path)
 {
@@ -24,6 +27,64 @@ static bool usable(const char *root, const char *path)
 
 	return snprintf(full, sizeof(full), "%s%s", root, path) < (int)sizeof(full) &&
 		access(full, R_OK | W_OK) == 0;
+}
+
+/* What a program prints with --version; "" where it does not in time. */
+static void ask_version(char *program, char *text, size_t size)
+{
+	char option[] = "--version";
+	char *words[] = {program, option, NULL};
+	struct pollfd pollfd = {.events = POLLIN};
+	size_t used = 0;
+	ssize_t n = 1;
+	int out[2];
+	pid_t pid;
+
+	text[0] = '\0';
+	if (pipe2(out, O_CLOEXEC) < 0) {
+		return;
+	}
+	pid = fork();
+	if (pid == 0) {
+		int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+		dup2(null, STDIN_FILENO);
+		dup2(out[1], STDOUT_FILENO);
+		dup2(null, STDERR_FILENO);
+		execvp(program, words);
+		_exit(127);
+	}
+	close(out[1]);
+	pollfd.fd = out[0];
+	while (pid > 0 && n > 0 && used < size - 1 && poll(&pollfd, 1, VERSION_MS) > 0) {
+		n = read(out[0], text + used, size - 1 - used);
+		used += n > 0 ? (size_t)n : 0;
+	}
+	text[used] = '\0';
+	close(out[0]);
+	if (pid > 0) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+}
+
+/* "QEMU emulator version 7.2.17 (Debian ...)": 7. 0: can't be told, as for a script around it. */
+static int qemu_version(char *program)
+{
+	static const char before[] = "QEMU emulator version ";
+	char text[256];
+	const char *found;
+
+	ask_version(program, text, sizeof(text));
+	found = strstr(text, before);
+	return found ? atoi(found + sizeof(before) - 1) : 0;
+}
+
+static bool takes_descriptors(const struct options *options)
+{
+	int version = qemu_version(options->command[0]);
+
+	return version == 0 || version >= FIRST_WITH_FD;
 }
 
 static int open_cdev(
@@ -59,9 +120,10 @@ static int open_cdev(
 }
 
 /* By its cdev where kernel and rights allow, else QEMU opens its group. */
-static int open_mdev(
-	const char *root, const char *uuid, struct launch *launch, char *why, size_t why_size)
+static int open_mdev(const char *root, const struct options *options, struct launch *launch,
+	char *why, size_t why_size)
 {
+	const char *uuid = options->mdev;
 	char device[PATH_MAX];
 	char name[64];
 	char path[128];
@@ -78,7 +140,8 @@ static int open_mdev(
 	snprintf(launch->uuid, sizeof(launch->uuid), "%s", uuid);
 	if (mdev_cdev(device, name, sizeof(name)) == 0) {
 		snprintf(path, sizeof(path), "/dev/vfio/devices/%s", name);
-		if (usable(root, path) && usable(root, "/dev/iommu")) {
+		if (usable(root, path) && usable(root, "/dev/iommu") &&
+			takes_descriptors(options)) {
 			return open_cdev(root, path, launch, why, why_size);
 		}
 	}
@@ -183,8 +246,16 @@ int launch_create(const char *root, const struct options *options, bool qmp, str
 	int rc;
 
 	*launch = (struct launch){.device = -1, .pidfd = -1};
-	rc = options->cdev ? open_cdev(root, options->cdev, launch, why, why_size)
-			   : open_mdev(root, options->mdev, launch, why, why_size);
+	if (!options->cdev) {
+		rc = open_mdev(root, options, launch, why, why_size);
+	} else if (takes_descriptors(options)) {
+		rc = open_cdev(root, options->cdev, launch, why, why_size);
+	} else {
+		snprintf(why, why_size,
+			"%s can't take %s, QEMU 9.0 or later can: give the device by --mdev",
+			options->command[0], options->cdev);
+		rc = -ENOTSUP;
+	}
 	if (rc == 0) {
 		snprintf(launch->name, sizeof(launch->name), "%s %.100s",
 			launch->uuid[0] ? "mdev" : "cdev",

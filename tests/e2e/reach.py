@@ -23,18 +23,25 @@ CAPS = "sys_ptrace,dac_read_search"
 CAP_BITS = 1 << 19 | 1 << 2
 
 
-def device(setup, name, colour):
+def device(setup, name, colour, file="fake-vfio-device"):
     """A fake device that shows one colour; returns its path and that of what a viewer has to see."""
     directory = setup.path(name)
     os.makedirs(directory)
     os.chmod(setup.directory, 0o755)
     pixels = colour.to_bytes(4, "little") * (WIDTH * HEIGHT)
-    path, reference = f"{directory}/fake-vfio-device", f"{directory}/reference"
+    path, reference = f"{directory}/{file}", f"{directory}/reference"
     with open(path, "wb") as file:
         file.write(pixels + bytes(12345))
     with open(reference, "wb") as file:
         file.write(pixels)
     return path, reference
+
+
+def bind(path, bound):
+    """As QEMU does with a cdev, in its own time."""
+    with open(path, "r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"\0" if bound else b"\1")
 
 
 def shim(setup):
@@ -325,6 +332,35 @@ def run_verb(setup):
     case.check(not os.path.exists(monitor), "the monitor's place is left behind")
 
 
+def bound_later(setup):
+    """A cdev that QEMU has not bound yet can't be asked: it is waited for, however it came."""
+    red, red_seen = device(setup, "red", 0xff0000, "fake-vfio-cdev")
+    link = setup.path("qemu-system-test")
+    os.symlink(f"{setup.build}/tests/fake/fake-qemu", link)
+    bind(red, False)
+    with serving(setup, ["--cdev", red], verb="run", after=["--", link]) as b:
+        with setup.client(b.unix) as viewer:
+            b.wait_said("holding")
+            b.wait_said("not bound")
+            bind(red, True)
+            viewer.compare(red_seen, ms=10000)
+    bind(red, False)
+    with qemu(setup, red), serving(setup, ["--vm", "one"]) as b:
+        with setup.client(b.unix) as viewer:
+            b.wait_said("has not bound")
+            bind(red, True)
+            viewer.compare(red_seen, ms=10000)
+    bind(red, False)
+    path = setup.path("fd")
+    with open(red, "r+b") as file, serving(setup, ["--fd-socket", path]) as b:
+        with setup.client(b.unix) as viewer:
+            answer = hand_over(path, b"vgpu-bridge-fd 1\n\n", [file.fileno()])
+            case.check(answer == "ok\n", answer)
+            b.wait_said("not bound")
+            bind(red, True)
+            viewer.compare(red_seen, ms=10000)
+
+
 def run_survives(setup):
     """The bridge is killed: QEMU goes on. QEMU is killed: the bridge ends and says so."""
     red, _ = device(setup, "red", 0xff0000)
@@ -356,4 +392,4 @@ def run_survives(setup):
 
 
 case.main(vm_comes_and_goes, broker_is_alone, several_devices, rights, own_user, fd_socket, run_verb,
-          run_survives)
+          bound_later, run_survives)

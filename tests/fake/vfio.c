@@ -3,7 +3,8 @@
  * Loaded before libc (LD_PRELOAD) into the bridge: a file called fake-vfio-device is a VFIO device.
  *
  * It has one picture of 640x480 XRGB8888, as a region, which is the file's content; mapping it needs
- * no help. So the way from a process's descriptor to a viewer's picture runs on a machine without any
+ * no help. fake-vfio-cdev is one by iommufd, which is not bound while the file's last byte is not 0.
+ * So the way from a process's descriptor to a viewer's picture runs on a machine without any
  * VFIO. Files are told by their odd size, as the real kernel tells them by their operations.
  */
 #include <dlfcn.h>
@@ -36,16 +37,24 @@ typedef int (*access_function)(const char *path, int mode);
 
 static ssize_t rename_device(char *target, size_t size, ssize_t length)
 {
-	static const char file[] = "/fake-vfio-device";
-	static const char name[] = "anon_inode:[vfio-device]";
-	const ssize_t end = sizeof(file) - 1;
+	static const struct {
+		const char *file, *name;
+	} names[] = {
+		{"/fake-vfio-device", "anon_inode:[vfio-device]"},
+		{"/fake-vfio-cdev", "/dev/vfio/devices/vfio7"},
+	};
 
-	if (length < end || memcmp(target + length - end, file, (size_t)end) != 0 ||
-		size < sizeof(name)) {
-		return length;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		ssize_t end = (ssize_t)strlen(names[i].file);
+		size_t name = strlen(names[i].name);
+
+		if (length >= end && size > name &&
+			memcmp(target + length - end, names[i].file, (size_t)end) == 0) {
+			memcpy(target, names[i].name, name);
+			return (ssize_t)name;
+		}
 	}
-	memcpy(target, name, sizeof(name) - 1);
-	return sizeof(name) - 1;
+	return length;
 }
 
 ssize_t readlink(const char *path, char *target, size_t size)
@@ -92,11 +101,15 @@ static int query(struct vfio_device_gfx_plane_info *plane)
 	return 0;
 }
 
-static int answer(unsigned long request, void *argument)
+static int answer(int fd, unsigned long request, void *argument)
 {
 	struct vfio_device_info *info = argument;
 	struct vfio_region_info *region = argument;
+	char unbound = 0;
 
+	if (pread(fd, &unbound, 1, FILE_SIZE - 1) == 1 && unbound) {
+		return fails(EINVAL);
+	}
 	switch (request) {
 	case VFIO_DEVICE_GET_INFO:
 		info->flags = VFIO_DEVICE_FLAGS_PCI;
@@ -130,7 +143,7 @@ int ioctl(int fd, unsigned long request, ...)
 	va_end(args);
 	if (_IOC_TYPE(request) == VFIO_TYPE && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
 		status.st_size == FILE_SIZE) {
-		return answer(request, argument);
+		return answer(fd, request, argument);
 	}
 	return next.function(fd, request, argument);
 }

@@ -225,7 +225,7 @@ static char *join(const struct launch *launch)
 }
 
 /* As a command line comes: writable. */
-static char qemu[] = "qemu", option[] = "-m", value[] = "1G", uuid[] = TREE_UUID;
+static char qemu[] = "no-such-qemu", option[] = "-m", value[] = "1G", uuid[] = TREE_UUID;
 static char cdev[] = "/dev/vfio/devices/vfio0";
 static char *const command[] = {qemu, option, value, NULL};
 
@@ -242,7 +242,7 @@ static void test_launch_group(void **state)
 	tree_mdev(&tree, TREE_UUID, 1, 7);
 	assert_int_equal(launch_create(tree.root, &options, false, &launch, why, sizeof(why)), 0);
 	assert_string_equal(join(&launch),
-		"qemu -m 1G -device vfio-pci,id=vgpu-bridge-gpu,sysfsdev=/sys/bus/mdev/devices/" TREE_UUID
+		"no-such-qemu -m 1G -device vfio-pci,id=vgpu-bridge-gpu,sysfsdev=/sys/bus/mdev/devices/" TREE_UUID
 		",display=off");
 	assert_int_equal(launch.device, -1);
 	assert_string_equal(launch.name, "mdev " TREE_UUID);
@@ -269,7 +269,7 @@ static void test_launch_cdev(void **state)
 		assert_int_equal(
 			launch_create(tree.root, &options, true, &launch, why, sizeof(why)), 0);
 		snprintf(want, sizeof(want),
-			"qemu -m 1G -object iommufd,id=vgpu-bridge-iommu -device "
+			"no-such-qemu -m 1G -object iommufd,id=vgpu-bridge-iommu -device "
 			"vfio-pci,id=vgpu-bridge-gpu,fd=%d,iommufd=vgpu-bridge-iommu,display=off "
 			"-qmp unix:%s,server=on,wait=off",
 			launch.device, launch.qmp);
@@ -294,6 +294,46 @@ static void test_launch_cdev(void **state)
 	assert_int_equal(
 		launch_create(tree.root, &options, false, &launch, why, sizeof(why)), -ENOENT);
 	assert_non_null(strstr(why, "/dev/vfio/devices/vfio0"));
+	tree_remove(&tree);
+}
+
+/* A QEMU that says its version when it is asked. */
+static void give_qemu(const struct tree *tree, const char *version, char *path, size_t size)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "#!/bin/sh\necho 'QEMU emulator version %s (x)'\n", version);
+	tree_file(tree, "/qemu", text);
+	snprintf(path, size, "%s/qemu", tree->root);
+	assert_int_equal(chmod(path, 0755), 0);
+}
+
+/* An older QEMU gets the mdev in the older way, and no cdev. */
+static void test_launch_version(void **state)
+{
+	char program[128];
+	char *words[] = {program, NULL};
+	struct options options = {.mdev = uuid, .command = words};
+	struct launch launch;
+	struct tree tree;
+
+	tree_create(&tree);
+	tree_mdev(&tree, TREE_UUID, 1, 7);
+	tree_cdev(&tree, TREE_UUID);
+	give_qemu(&tree, "7.2.17", program, sizeof(program));
+	assert_int_equal(launch_create(tree.root, &options, false, &launch, why, sizeof(why)), 0);
+	assert_non_null(strstr(join(&launch), "sysfsdev="));
+	assert_int_equal(launch.device, -1);
+	launch_destroy(&launch);
+	options.cdev = cdev;
+	assert_int_equal(
+		launch_create(tree.root, &options, false, &launch, why, sizeof(why)), -ENOTSUP);
+	assert_non_null(strstr(why, "9.0"));
+	options.cdev = NULL;
+	give_qemu(&tree, "10.0.2", program, sizeof(program));
+	assert_int_equal(launch_create(tree.root, &options, false, &launch, why, sizeof(why)), 0);
+	assert_non_null(strstr(join(&launch), ",fd="));
+	launch_destroy(&launch);
 	tree_remove(&tree);
 }
 
@@ -401,6 +441,7 @@ int main(void)
 		cmocka_unit_test(test_handover_users),
 		cmocka_unit_test(test_launch_group),
 		cmocka_unit_test(test_launch_cdev),
+		cmocka_unit_test(test_launch_version),
 		cmocka_unit_test(test_launch_start),
 	};
 
