@@ -20,6 +20,7 @@
 #define CHUNK 1024 /* frames */
 #define CALL_TIMEOUT_MS 10000
 #define FD_NAME "vgpu-bridge-audio"
+#define BUS_NAME "org.qemu"
 
 struct seat {
 	struct spice_audio *sound;
@@ -28,7 +29,8 @@ struct seat {
 };
 
 struct audio {
-	struct qmp *qmp;
+	struct qmp *qmp; /* NULL: over the bus */
+	char *bus; /* or NULL */
 	struct seat *seats;
 	size_t n_seats;
 	bool watched;
@@ -289,11 +291,11 @@ static void register_listener(struct audio *audio, enum audio_direction directio
 		audio_listener_create(direction, out ? on_play : on_record, audio);
 	audio_listener_serve(audio->listeners[direction], audio->own_end);
 	audio->own_end = -1;
-	g_dbus_connection_call_with_unix_fd_list(audio->connection, NULL,
+	g_dbus_connection_call_with_unix_fd_list(audio->connection, audio->bus ? BUS_NAME : NULL,
 		"/org/qemu/Display1/Audio", "org.qemu.Display1.Audio",
 		out ? "RegisterOutListener" : "RegisterInListener", g_variant_new("(h)", 0), NULL,
-		G_DBUS_CALL_FLAGS_NONE, CALL_TIMEOUT_MS, list, audio->cancellable, on_registered,
-		audio);
+		G_DBUS_CALL_FLAGS_NO_AUTO_START, CALL_TIMEOUT_MS, list, audio->cancellable,
+		on_registered, audio);
 	g_object_unref(list);
 }
 
@@ -316,12 +318,8 @@ static GDBusMessage *drop_calls(
 	return message;
 }
 
-static void on_connected(GObject *source, GAsyncResult *result, gpointer data)
+static void use_connection(struct audio *audio, GDBusConnection *connection, GError *error)
 {
-	struct audio *audio = data;
-	GError *error = NULL;
-	GDBusConnection *connection = g_dbus_connection_new_finish(result, &error);
-
 	if (!connection) {
 		if (!g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
 			fail(audio, error->message);
@@ -332,8 +330,26 @@ static void on_connected(GObject *source, GAsyncResult *result, gpointer data)
 	audio->connection = connection;
 	g_signal_connect(connection, "closed", G_CALLBACK(on_closed), audio);
 	g_dbus_connection_add_filter(connection, drop_calls, NULL, NULL);
-	g_dbus_connection_start_message_processing(connection);
+	if (!audio->bus) {
+		g_dbus_connection_start_message_processing(connection);
+	}
 	register_listener(audio, AUDIO_OUT);
+}
+
+static void on_connected(GObject *source, GAsyncResult *result, gpointer data)
+{
+	GError *error = NULL;
+	GDBusConnection *connection = g_dbus_connection_new_finish(result, &error);
+
+	use_connection(data, connection, error);
+}
+
+static void on_bus(GObject *source, GAsyncResult *result, gpointer data)
+{
+	GError *error = NULL;
+	GDBusConnection *connection = g_dbus_connection_new_for_address_finish(result, &error);
+
+	use_connection(data, connection, error);
 }
 
 /* An answer of QMP has come. Was all given up meanwhile, then the next try was held back for it. */
@@ -449,15 +465,63 @@ static void on_options(void *data, JsonNode *answer, const char *why)
 	ask(audio, "getfd", arguments, audio->end, on_fd_given);
 }
 
+/* QEMU below 8.1 dies of a listener that comes without a bus. (The cure is of March 2023.) */
+static bool is_safe(JsonNode *answer)
+{
+	JsonObject *version;
+	JsonNode *member;
+	gint64 major, minor;
+
+	if (!answer || !JSON_NODE_HOLDS_OBJECT(answer)) {
+		return false;
+	}
+	member = json_object_get_member(json_node_get_object(answer), "qemu");
+	if (!member || !JSON_NODE_HOLDS_OBJECT(member)) {
+		return false;
+	}
+	version = json_node_get_object(member);
+	major = json_object_get_int_member_with_default(version, "major", 0);
+	minor = json_object_get_int_member_with_default(version, "minor", 0);
+	return major > 8 || (major == 8 && minor >= 1);
+}
+
+static void on_version(void *data, JsonNode *answer, const char *why)
+{
+	struct audio *audio = data;
+
+	if (!still_wanted(audio)) {
+		return;
+	}
+	if (is_safe(answer)) {
+		ask(audio, "query-display-options", NULL, -1, on_options);
+		return;
+	}
+	if (answer) {
+		log_info("no sound: QEMU before 8.1 has it on a bus only, see --audio");
+	}
+	audio->refused = true;
+	end(audio);
+}
+
 static void begin(struct audio *audio)
 {
 	if (!audio->watched || audio->refused || audio->cancellable || audio->asked ||
-		audio->retry || !qmp_is_connected(audio->qmp)) {
+		audio->retry) {
+		return;
+	}
+	if (!audio->bus && !qmp_is_connected(audio->qmp)) {
 		return;
 	}
 	audio->attempts++;
 	audio->cancellable = g_cancellable_new();
-	ask(audio, "query-display-options", NULL, -1, on_options);
+	if (audio->bus) {
+		g_dbus_connection_new_for_address(audio->bus,
+			G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
+				G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION,
+			NULL, audio->cancellable, on_bus, audio);
+	} else {
+		ask(audio, "query-version", NULL, -1, on_version);
+	}
 }
 
 static void on_qmp(void *data, bool connected)
@@ -474,14 +538,17 @@ static void on_qmp(void *data, bool connected)
 
 static const struct qmp_events qmp_events = {.connected = on_qmp};
 
-struct audio *audio_create(struct qmp *qmp)
+struct audio *audio_create(struct qmp *qmp, const char *bus)
 {
 	struct audio *audio = g_new0(struct audio, 1);
 
-	audio->qmp = qmp;
+	audio->qmp = bus ? NULL : qmp;
+	audio->bus = g_strdup(bus);
 	audio->end = -1;
 	audio->own_end = -1;
-	qmp_add_events(qmp, &qmp_events, audio);
+	if (audio->qmp) {
+		qmp_add_events(qmp, &qmp_events, audio);
+	}
 	return audio;
 }
 
@@ -497,6 +564,7 @@ void audio_destroy(struct audio *audio)
 		audio_queue_finish(&audio->seats[i].behind);
 	}
 	g_free(audio->seats);
+	g_free(audio->bus);
 	g_free(audio);
 }
 

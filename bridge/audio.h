@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sound between the guest and its viewers, where QEMU offers it by D-Bus (-display dbus,p2p=yes,
- * audiodev=ID with -audiodev dbus,id=ID).
+ * Sound between the guest and its viewers, where QEMU offers it by D-Bus (-audiodev dbus,id=ID with
+ * -display dbus,audiodev=ID).
  *
- * No bus and no daemon: QEMU is handed one end of a socket over QMP. Main thread. It borrows the qmp,
- * which must be destroyed before it, and the sinks, which must be destroyed after it.
+ * There are two ways to QEMU. With p2p=yes there is no bus and no daemon: it is handed one end of a
+ * socket over QMP. With addr=ADDRESS it is on a bus, and we go there too. Main thread. It borrows the
+ * qmp, which must be destroyed before it, and the sinks, which must be destroyed after it.
  */
 #ifndef BRIDGE_AUDIO_H
 #define BRIDGE_AUDIO_H
@@ -25,8 +26,8 @@ struct audio_counters {
 	uint64_t behind; /* frames dropped for viewers that do not keep up */
 };
 
-/* Does not return NULL. */
-struct audio *audio_create(struct qmp *qmp);
+/* bus: address of the bus that QEMU is on, or NULL: over the qmp. Does not return NULL. */
+struct audio *audio_create(struct qmp *qmp, const char *bus);
 void audio_destroy(struct audio *audio);
 
 /* Viewers of this sink hear the guest and, if record, it hears them. 0, or -errno with why. */

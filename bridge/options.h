@@ -83,6 +83,8 @@ struct options {
 	enum input_choice input;
 	char *qmp; /* path of a QMP monitor's socket, or NULL */
 	bool no_syscall_filter;
+	bool no_audio;
+	char *audio_bus; /* address of the D-Bus that QEMU is on; NULL: over QMP */
 	char *trace; /* file for a line per captured frame, or NULL */
 };
 

@@ -14,6 +14,7 @@ static const char *const simulate_words[] = {"1280x720", "1920x1080", "scene=des
 	"scene=scroll", "scene=video", "scene=noise", "scene=box", NULL};
 static const char *const address_words[] = {
 	"unix:", "tcp:127.0.0.1:", "tcp:[::1]:", "tls:", "fd:", NULL};
+static const char *const audio_words[] = {"auto", "none", "dbus:unix:path=", NULL};
 static const char *const socket_words[] = {"unix:", NULL};
 static const char *const mode_words[] = {
 	"1280x720", "1280x800", "1920x1080", "1920x1200", "2560x1440", "3840x2160", NULL};
@@ -393,6 +394,21 @@ const struct option_spec option_specs[] = {
 		.man = "*auto* (the default): viewers' keys and pointers go to the guest, where "
 		       "there is a monitor of QEMU. *none*: viewers may only look.",
 		.set = set_input,
+	},
+	{
+		.name = "audio",
+		.verbs = FOR_SERVE,
+		.section = SECTION_CHANNELS,
+		.argument = "WAY",
+		.completion = COMPLETE_WORDS,
+		.words = audio_words,
+		.help = "auto, none or dbus:ADDRESS",
+		.man = "How the guest's sound gets to the viewers, and a viewer's microphone to the "
+		       "guest: *auto* (the default) over *--qmp*, where QEMU is 8.1 or newer and was "
+		       "started with _-audiodev dbus,id=ID -display dbus,p2p=yes,audiodev=ID_; "
+		       "*dbus:*_ADDRESS_ over the bus that QEMU is on (_-display "
+		       "dbus,addr=ADDRESS,audiodev=ID_), also with QEMU 7; or *none*. See *CHANNELS*.",
+		.set = set_audio,
 	},
 	{
 		.name = "agent",

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "bridge/broker.h"
+#include "bridge/audio.h"
 #include "bridge/capture.h"
 #include "bridge/identity.h"
 #include "bridge/input.h"
@@ -53,6 +54,7 @@ struct server {
 	struct input *input; /* NULL: viewers may only look */
 	struct identity *identity;
 	struct size *size;
+	struct audio *audio; /* NULL: there is none */
 	struct listener **listeners;
 	struct door *doors; /* one for each listener */
 	GMainLoop *loop;
@@ -90,6 +92,9 @@ static void on_viewers(void *data, unsigned count)
 	struct server *server = data;
 
 	log_info("viewers: %u", count);
+	if (server->audio) {
+		audio_set_watched(server->audio, count > 0);
+	}
 	if (server->input) {
 		input_viewers(server->input, count);
 	}
@@ -181,6 +186,7 @@ static gboolean on_stats(gpointer data)
 		.source = server->source,
 		.input = server->input,
 		.monitor = server->monitor,
+		.audio = server->audio,
 	};
 	char *json = stats_json(&parts);
 	char *line = g_strconcat(json, "\n", NULL);
@@ -396,6 +402,24 @@ static int open_monitor(struct server *server, char *why, size_t why_size)
 	return EXIT_OK;
 }
 
+/* Each viewer hears the guest; those that it takes input from, it hears. */
+static int open_audio(struct server *server, char *why, size_t why_size)
+{
+	const struct options *options = server->options;
+
+	if (options->no_audio || (!server->monitor && !options->audio_bus)) {
+		return EXIT_OK;
+	}
+	server->audio = audio_create(server->monitor, options->audio_bus);
+	for (unsigned i = 0; i < viewers_seats(server->viewers); i++) {
+		if (audio_add(server->audio, viewers_sink(server->viewers, i),
+			    !viewers_view_only(server->viewers, i), why, why_size) < 0) {
+			return EXIT_FAILED;
+		}
+	}
+	return EXIT_OK;
+}
+
 static struct viewers *make_viewers(struct server *server, char *why, size_t why_size)
 {
 	const struct options *options = server->options;
@@ -448,7 +472,8 @@ static int start_display(struct server *server, char *why, size_t why_size)
 		return EXIT_FAILED;
 	}
 	choose_resizer(server);
-	if (open_monitor(server, why, why_size) != EXIT_OK) {
+	if (open_monitor(server, why, why_size) != EXIT_OK ||
+		open_audio(server, why, why_size) != EXIT_OK) {
 		return EXIT_FAILED;
 	}
 	tell_identity(server);
@@ -532,6 +557,8 @@ static void finish(struct server *server)
 	input_destroy(server->input);
 	qmp_destroy(server->monitor);
 	identity_destroy(server->identity);
+	audio_destroy(server->audio);
+	server->audio = NULL;
 	relays_destroy(server->relays);
 	viewers_destroy(server->viewers);
 	size_destroy(server->size);

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdint.h>
 
+#include "bridge/audio.h"
 #include "bridge/capture.h"
 #include "bridge/input.h"
 #include "bridge/qmp.h"
@@ -148,6 +149,29 @@ static void add_source(GString *json, const struct source *source)
 	add_object(json, "source", fields, G_N_ELEMENTS(fields));
 }
 
+static void add_listener(GString *json, const char *name, const struct audio_listener_counters *c)
+{
+	struct field fields[] = {FIELD(c, calls), FIELD(c, refused), FIELD(c, frames),
+		FIELD(c, dropped), FIELD(c, unheard), FIELD(c, missing)};
+
+	add_object(json, name, fields, G_N_ELEMENTS(fields));
+}
+
+static void add_audio(GString *json, struct audio *audio)
+{
+	struct audio_counters counters = {0}, *c = &counters;
+
+	if (audio) {
+		audio_count(audio, c);
+	}
+
+	struct field fields[] = {FIELD(c, attempts), FIELD(c, connects), FIELD(c, behind)};
+
+	add_object(json, "audio", fields, G_N_ELEMENTS(fields));
+	add_listener(json, "audio_play", &c->play);
+	add_listener(json, "audio_record", &c->record);
+}
+
 char *stats_json(const struct stats_parts *parts)
 {
 	struct field sandbox[] = {FIELD(sandbox_counters(), refused)};
@@ -161,6 +185,7 @@ char *stats_json(const struct stats_parts *parts)
 	add_size(json, parts->size);
 	add_input(json, parts->input, parts->monitor);
 	add_object(json, "sandbox", sandbox, G_N_ELEMENTS(sandbox));
+	add_audio(json, parts->audio);
 	g_string_append(json, ",\"relays\":");
 	relays_add_json(parts->relays, json);
 	g_string_append_c(json, '}');

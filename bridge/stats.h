@@ -5,6 +5,7 @@
 #ifndef BRIDGE_STATS_H
 #define BRIDGE_STATS_H
 
+struct audio;
 struct capture;
 struct input;
 struct qmp;
@@ -20,6 +21,7 @@ struct stats_parts {
 	const struct size *size;
 	const struct source *source;
 	struct input *input; /* NULL: viewers may only look */
+	struct audio *audio; /* NULL: there is no sound */
 	const struct qmp *monitor; /* NULL: there is none */
 };
 

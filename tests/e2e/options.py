@@ -82,6 +82,8 @@ CASES = [
     (SERVE + ["--usbredir", "tcp:localhost:1"], USAGE, ["--usbredir", "'tcp:localhost:1'"]),
     (SERVE + [f"--usbredir=unix:/{i}" for i in range(9)], USAGE, ["--usbredir", "'unix:/8'", "8"]),
     (SERVE + ["--usbredir=unix:/u", "--agent=unix:/u"], USAGE, ["--agent", "'unix:/u'", "two"]),
+    (SERVE + ["--audio", "loud"], USAGE, ["--audio", "'loud'", "dbus:ADDRESS"]),
+    (SERVE + ["--audio", "dbus:/run/bus"], USAGE, ["--audio", "'dbus:/run/bus'", "unix:path="]),
     (SERVE + ["--webdav", "/w"], USAGE, ["--webdav", "'/w'"]),
     (SERVE + ["--smartcard", "unix:/" + 108 * "s"], USAGE, ["--smartcard", "107"]),
     (SERVE + ["--port", "unix:/p"], USAGE, ["--port", "'unix:/p'", "NAME=unix:PATH"]),
