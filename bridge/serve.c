@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bridge/broker.h"
 #include "bridge/audio.h"
+#include "bridge/broker.h"
 #include "bridge/capture.h"
 #include "bridge/identity.h"
 #include "bridge/input.h"
