@@ -326,20 +326,40 @@ static void look_primary(struct session *session, int64_t now, pixman_region32_t
 		session, "the guest changes its buffers faster than they can be read", now, damage);
 }
 
-static void take_shape(
-	struct session *session, const struct plane *plane, const struct plane_position *position)
+/*
+ * 0,0 is also what the device says of a guest driver that tells no hot spot, so it is not believed
+ * against what is seen.
+ */
+static void take_shape(struct session *session, const struct plane *plane,
+	const struct plane_position *position, int64_t now)
 {
+	const struct hotspot_sight sight = {
+		.now = now,
+		.plane_x = position->x,
+		.plane_y = position->y,
+		.pointed_x = session->pointed_x,
+		.pointed_y = session->pointed_y,
+		.pointed_serial = session->pointed_serial,
+	};
 	struct cursor *cursor = &session->cursor;
-	uint32_t hot_x = position->hot_known ? position->hot_x : 0;
-	uint32_t hot_y = position->hot_known ? position->hot_y : 0;
 	size_t bytes = (size_t)plane->width * plane->height * sizeof(uint32_t);
+	bool same = cursor->serial != 0 && cursor->width == plane->width &&
+		cursor->height == plane->height &&
+		memcmp(session->shape, session->scratch, bytes) == 0;
+	uint32_t hot_x, hot_y;
 
-	if (cursor->serial != 0 && cursor->width == plane->width &&
-		cursor->height == plane->height && cursor->hot_x == hot_x &&
-		cursor->hot_y == hot_y && memcmp(session->shape, session->scratch, bytes) == 0) {
+	if (!same) {
+		memcpy(session->shape, session->scratch, bytes);
+		hotspot_set_shape(&session->hotspot, session->shape, plane->width, plane->height);
+	}
+	hotspot_look(&session->hotspot, &sight, &hot_x, &hot_y);
+	if (position->hot_known && (position->hot_x || position->hot_y)) {
+		hot_x = position->hot_x;
+		hot_y = position->hot_y;
+	}
+	if (same && cursor->hot_x == hot_x && cursor->hot_y == hot_y) {
 		return;
 	}
-	memcpy(session->shape, session->scratch, bytes);
 	cursor->width = plane->width;
 	cursor->height = plane->height;
 	cursor->hot_x = hot_x;
@@ -347,7 +367,7 @@ static void take_shape(
 	cursor->serial++;
 }
 
-static void look_cursor(struct session *session)
+static void look_cursor(struct session *session, int64_t now)
 {
 	struct cursor *cursor = &session->cursor;
 	struct vgpu_query query;
@@ -380,7 +400,7 @@ static void look_cursor(struct session *session)
 		}
 		return;
 	}
-	take_shape(session, &query.plane, &query.position);
+	take_shape(session, &query.plane, &query.position, now);
 	cursor->visible = true;
 	cursor->x = query.position.x;
 	cursor->y = query.position.y;
@@ -398,7 +418,7 @@ void session_look(struct session *session, int64_t now, pixman_region32_t *damag
 	}
 	look_primary(session, now, damage);
 	if (session->state == SESSION_PICTURE && vgpu_info(session->vgpu)->cursor_plane) {
-		look_cursor(session);
+		look_cursor(session, now);
 	}
 	if (session->paused && session->state != SESSION_GONE) {
 		show_paused(session, now, damage);

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "bridge/buffers.h"
+#include "bridge/hotspot.h"
 #include "render/cursor.h"
 
 struct card;
@@ -74,6 +75,7 @@ struct session {
 	struct plane failed; /* the plane that could not be imported, see retry_ns */
 	int64_t retry_ns;
 
+	struct hotspot hotspot;
 	/* Where a viewer pointed last, pixels; the serial grows with each time, 0: never yet. */
 	uint32_t pointed_x, pointed_y, pointed_serial;
 

@@ -304,6 +304,34 @@ def lock_keys(setup):
         case.wait_for("a new beginning", 10, lambda: viewer.do("leds")["leds"] == 0)
 
 
+def hot_spot(setup):
+    """A guest that tells no hot spot: it is learned from where its pointer goes."""
+    with joined(setup) as (b, qemu, viewer):
+        b.command("cursor shape checker")
+        b.command("cursor hot unknown")
+
+        def follow(x, y):
+            viewer.do(f"mouse-move {x} {y} 0")
+            qemu.expect([f"abs-x={axis(x, SIZE[0])}", f"abs-y={axis(y, SIZE[1])}"])
+            b.command(f"cursor at {x - 9} {y - 5}")
+
+        case.wait_for("a pointer without a hot spot", 5, lambda: (
+            viewer.cursor()["visible"] and viewer.cursor()["hot_x"] == 0))
+        place = 100
+
+        def learned():
+            nonlocal place
+            place = place % 700 + 40
+            follow(place, place // 2)
+            time.sleep(0.4)
+            return (viewer.cursor()["hot_x"], viewer.cursor()["hot_y"]) == (9, 5)
+
+        case.wait_for("the hot spot", 10, learned)
+        # What the device tells counts more.
+        b.command("cursor hot 20 21")
+        case.wait_for("the true one", 5, lambda: viewer.cursor()["hot_x"] == 20)
+
+
 def view_only(setup):
     """Without a monitor, or when none is wanted, viewers may look."""
     qemu = Qmp(setup.path("qmp"))
@@ -344,4 +372,4 @@ def latency(setup):
 
 
 case.main(keys, absolute, relative, follows_tablet, thousand, killed, lost_and_back, new_mode,
-          lock_keys, view_only, latency)
+          lock_keys, hot_spot, view_only, latency)
