@@ -7,6 +7,7 @@ import time
 
 import access_files
 import case
+from qmp import Qmp
 
 SIZE = "640x480"
 
@@ -80,6 +81,45 @@ def three(setup):
             counters = after["viewers"]
             case.check(counters["strays"] == 0 and counters["took_over"] == 0, f"{counters}")
             return f"{frames} frames packed, {given} given; {counters['linked']} connections"
+
+
+def typing(setup):
+    """Two viewers type and point, each in its own name; one that may only look does neither."""
+    qemu = Qmp(setup.path("qmp"))
+    try:
+        with setup.bridge(f"{SIZE},scene=idle", [
+                f"--qmp=unix:{qemu.path}", "--max-viewers=2", view_only(setup)]) as b:
+            qemu.wait_connected()
+            with viewers(setup, b.tcp, b.unix, view_uri(setup)) as (first, second, looker):
+                for viewer in (first, second):
+                    viewer.size(640, 480)
+                    viewer.inputs_open()
+                    viewer.wait_mouse_mode("client")
+                looker.size(640, 480)
+                qemu.take()
+                first.key_down(0x1e)
+                qemu.expect(["+1e"])
+                second.key_down(0x1f)
+                qemu.expect(["+1f"])
+                for code in (0x1e, 0x20, 0x21):
+                    looker.ask(f"key-down {code:#x}")
+                looker.ask("mouse-move 10 10 1")
+                looker.ask("mouse-motion 5 5 1")
+                looker.ask("wheel down")
+                looker.ask("resize 800 600")
+                compare(b, first, second, looker)
+                # Nothing of the one who looks came between.
+                first.key_up(0x1e)
+                qemu.expect(["-1e"])
+                second.key_up(0x1f)
+                qemu.expect(["-1f"])
+                looker.kill()
+                first.kill()
+                second.key(0x22)
+                qemu.expect(["+22", "-22"])
+                case.check(b.counters()["size"]["requests"] == 0, "it asked for another size")
+    finally:
+        qemu.stop()
 
 
 def fourth(setup):
@@ -162,4 +202,4 @@ def tls(setup):
             case.check(counters["took_over"] == 0, f"{counters}")
 
 
-case.main(three, fourth, one_by_default, comings_and_goings, tls)
+case.main(three, typing, fourth, one_by_default, comings_and_goings, tls)
