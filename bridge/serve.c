@@ -16,6 +16,7 @@
 #include "bridge/identity.h"
 #include "bridge/input.h"
 #include "bridge/launch.h"
+#include "bridge/follow.h"
 #include "bridge/log.h"
 #include "bridge/notify.h"
 #include "bridge/options.h"
@@ -51,6 +52,7 @@ struct server {
 	struct viewers *viewers;
 	struct relays *relays;
 	struct qmp *monitor; /* NULL: there is none to be had */
+	struct follow *follow;
 	struct input *input; /* NULL: viewers may only look */
 	struct identity *identity;
 	struct size *size;
@@ -390,6 +392,7 @@ static int open_monitor(struct server *server, char *why, size_t why_size)
 			return EXIT_FAILED;
 		}
 		relays_set_monitor(server->relays, server->monitor);
+		server->follow = follow_create(server->monitor, server->capture);
 	}
 	if (options->input == INPUT_NONE) {
 		log_info("input: none, as was asked for; viewers may only look");
@@ -556,6 +559,7 @@ static void finish(struct server *server)
 	}
 	input_destroy(server->input);
 	qmp_destroy(server->monitor);
+	follow_destroy(server->follow);
 	identity_destroy(server->identity);
 	audio_destroy(server->audio);
 	server->audio = NULL;

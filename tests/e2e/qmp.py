@@ -18,6 +18,7 @@ class Qmp:
         self.path = path
         self.absolute = absolute
         self.running = True
+        self.status = "running"
         self.answering = threading.Event()
         self.answering.set()
         self.changed = threading.Condition()
@@ -79,7 +80,7 @@ class Qmp:
                     result = [{"index": 3, "name": "QEMU HID Tablet", "current": True,
                                "absolute": self.absolute}]
                 elif name == "query-status":
-                    result = {"running": self.running, "status": "running"}
+                    result = {"running": self.running, "status": self.status}
                 elif name == "input-send-event":
                     self.calls.append((now, command["arguments"]["events"]))
                 self.changed.notify_all()

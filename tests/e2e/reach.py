@@ -391,5 +391,6 @@ def run_survives(setup):
     case.check(done.returncode == 127 and "can't be started" in done.stderr, f"{done}")
 
 
-case.main(vm_comes_and_goes, broker_is_alone, several_devices, rights, own_user, fd_socket, run_verb,
-          bound_later, run_survives)
+if __name__ == "__main__":
+    case.main(vm_comes_and_goes, broker_is_alone, several_devices, rights, own_user, fd_socket,
+              run_verb, bound_later, run_survives)

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#include "bridge/follow.h"
+
+#include <glib.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "bridge/capture.h"
+#include "bridge/log.h"
+#include "bridge/qmp.h"
+
+struct follow {
+	struct qmp *qmp;
+	struct capture *capture;
+	bool paused;
+};
+
+static void set_paused(struct follow *follow, bool paused)
+{
+	if (follow->paused == paused) {
+		return;
+	}
+	follow->paused = paused;
+	log_info("the virtual machine %s", paused ? "is paused" : "runs");
+	capture_set_paused(follow->capture, paused);
+}
+
+/*
+ * Not running is not always paused: a guest that sleeps (S3) or has shut down shows that itself, by a
+ * display that is off.
+ */
+static void on_status(void *data, JsonNode *answer, const char *why)
+{
+	struct follow *follow = data;
+	JsonObject *object;
+	const char *status;
+
+	if (!answer || !JSON_NODE_HOLDS_OBJECT(answer)) {
+		return;
+	}
+	object = json_node_get_object(answer);
+	status = json_object_get_string_member_with_default(object, "status", "");
+	set_paused(follow,
+		!json_object_get_boolean_member_with_default(object, "running", true) &&
+			strcmp(status, "suspended") != 0 && strcmp(status, "shutdown") != 0);
+}
+
+static void ask(struct follow *follow)
+{
+	qmp_command(follow->qmp, "query-status", NULL, -1, on_status, follow);
+}
+
+static void on_connected(void *data, bool connected)
+{
+	struct follow *follow = data;
+
+	if (connected) {
+		ask(follow);
+	} else {
+		/* Nobody would tell us that it runs again. */
+		set_paused(follow, false);
+	}
+}
+
+static void on_event(void *data, const char *name, JsonObject *object)
+{
+	struct follow *follow = data;
+
+	if (strcmp(name, "STOP") == 0) {
+		/* It comes with an error on a disk and with a panic too; and with a shutdown. */
+		ask(follow);
+	} else if (strcmp(name, "RESUME") == 0) {
+		set_paused(follow, false);
+	} else if (strcmp(name, "RESET") == 0 || strcmp(name, "SHUTDOWN") == 0 ||
+		strcmp(name, "SUSPEND") == 0 || strcmp(name, "WAKEUP") == 0) {
+		log_debug("the virtual machine: %s", name);
+		capture_hurry(follow->capture);
+	}
+}
+
+static const struct qmp_events follow_events = {
+	.connected = on_connected,
+	.event = on_event,
+};
+
+struct follow *follow_create(struct qmp *qmp, struct capture *capture)
+{
+	struct follow *follow = g_new0(struct follow, 1);
+
+	follow->qmp = qmp;
+	follow->capture = capture;
+	qmp_add_events(qmp, &follow_events, follow);
+	return follow;
+}
+
+void follow_destroy(struct follow *follow)
+{
+	g_free(follow);
+}
