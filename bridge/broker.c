@@ -106,7 +106,8 @@ int broker_take(int socket, int flags, struct broker_answer *answer)
 		.msg_control = control.bytes,
 		.msg_controllen = sizeof(control),
 	};
-	int fds[BROKER_MAX_FDS];
+	/* Alignment leaves room for more than was asked for. */
+	int fds[sizeof(control) / sizeof(int)];
 	size_t count = 0, used = 0;
 	ssize_t length;
 

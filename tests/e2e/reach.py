@@ -133,6 +133,10 @@ def vm_comes_and_goes(setup):
             viewer.size(WIDTH, HEIGHT)
             viewer.compare(red_seen)
             case.check(os.readlink(f"/proc/{b.pid}/fd/200") == red, "the device is not number 200")
+            with open(f"/proc/{b.pid}/status", encoding="utf-8") as file:
+                status = file.read()
+            case.check(not any(capabilities(b.pid).values()) and "Seccomp:\t2" in status
+                       and "NoNewPrivs:\t1" in status, f"the bridge has rights: {status}")
             process.kill()
             begin = time.monotonic()
             case.wait_for("the dead machine's device is let go", 5, lambda: not holds(b.pid, red))
