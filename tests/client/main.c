@@ -26,7 +26,7 @@ const struct subject *const subjects[] = {
 
 struct settings {
 	gchar *password, *compression, *user, *sasl_password, *ca_file, *tls_port, *cert_subject;
-	gchar *secure_channels;
+	gchar *secure_channels, *shared_folder;
 	gboolean read_only, usbredir, audio;
 };
 
@@ -74,6 +74,8 @@ static const char *parse(int argc, char **argv, struct settings *settings)
 		{"read-only", 0, 0, G_OPTION_ARG_NONE, &settings->read_only,
 			"never ask for client mouse mode, so that the server tells the cursor's place",
 			NULL},
+		{"shared-folder", 0, 0, G_OPTION_ARG_FILENAME, &settings->shared_folder,
+			"that the guest may read, by webdav", "PATH"},
 		{"usbredir", 0, 0, G_OPTION_ARG_NONE, &settings->usbredir,
 			"may redirect USB devices", NULL},
 		{"audio", 0, 0, G_OPTION_ARG_NONE, &settings->audio,
@@ -118,6 +120,7 @@ static SpiceSession *new_session(const char *uri, const struct settings *setting
 	set_string(session, "tls-port", settings->tls_port);
 	set_string(session, "ca-file", settings->ca_file);
 	set_string(session, "cert-subject", settings->cert_subject);
+	set_string(session, "shared-dir", settings->shared_folder);
 	if (settings->cert_subject) {
 		g_object_set(session, "verify", SPICE_SESSION_VERIFY_SUBJECT, NULL);
 	}

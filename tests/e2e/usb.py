@@ -137,6 +137,7 @@ def boots_from_viewers_disc(setup):
                 with open(image, "wb") as file:
                     file.write(disc(text))
                 with setup.client(uri, "--usbredir") as c:
+                    c.size(320, 240)
                     c.do(f"usb-disc {image} 20000", timeout=30)
                     qemu.ask("system_reset" if number else "cont")
                     wait_for("the disc's sentence", 60, lambda: text in qemu.said())
