@@ -195,9 +195,12 @@ static gboolean on_answer(gint fd, GIOCondition condition, gpointer data)
 	}
 	if (rc < 0) {
 		source->watch = 0;
-		/* It says so before it ends: this one was killed. */
-		log_error("the broker has died: nothing can be attached any more");
-		end(source, EXIT_FAILED);
+		source->broker = NULL;
+		/* It says so before it ends: this one was killed. What there is goes on. */
+		log_error("the broker has died: no other device can be attached");
+		if (source->wanted) {
+			end(source, EXIT_FAILED);
+		}
 		return G_SOURCE_REMOVE;
 	}
 	conclude_look(source, &answer);
@@ -257,7 +260,9 @@ static gboolean on_look(gpointer data)
 		if (source->offered.fds.device >= 0) {
 			look_at_offer(source);
 		}
-	} else if (source->broker && broker_look(source->broker) < 0) {
+	} else if (!source->broker) {
+		end(source, EXIT_FAILED);
+	} else if (broker_look(source->broker) < 0) {
 		look_later(source, LOOK_MS);
 	}
 	return G_SOURCE_REMOVE;

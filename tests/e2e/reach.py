@@ -185,6 +185,19 @@ def broker_is_alone(setup):
             case.check(b.said("has ended"), "nothing was said of the end")
 
 
+def broker_dies(setup):
+    """What is shown goes on; what would need it ends, and says why."""
+    red, red_seen = device(setup, "red", 0xff0000)
+    with qemu(setup, red) as process:
+        with serving(setup, ["--vm", "one"]) as b, setup.client(b.unix) as viewer:
+            viewer.compare(red_seen, ms=10000)
+            os.kill(b.child(), signal.SIGKILL)
+            b.wait_said("the broker has died")
+            viewer.compare(red_seen)
+            process.kill()
+            case.check(b.process.wait(10) == 1, "status without a broker")
+
+
 def several_devices(setup):
     """Two vGPUs and no kernel that tells them apart: said, and not guessed."""
     red, _ = device(setup, "red", 0xff0000)
@@ -396,5 +409,5 @@ def run_survives(setup):
 
 
 if __name__ == "__main__":
-    case.main(vm_comes_and_goes, broker_is_alone, several_devices, rights, own_user, fd_socket,
-              run_verb, bound_later, run_survives)
+    case.main(vm_comes_and_goes, broker_is_alone, broker_dies, several_devices, rights, own_user,
+              fd_socket, run_verb, bound_later, run_survives)
