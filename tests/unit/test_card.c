@@ -65,12 +65,39 @@ static void test_endless_word_and_empty_sentence(void **state)
 	free(b);
 }
 
+static void test_mark_keeps_the_picture(void **state)
+{
+	static const uint32_t sizes[][2] = {{64, 64}, {320, 200}, {1920, 1080}};
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		uint32_t width = sizes[i][0], height = sizes[i][1];
+		size_t count = (size_t)width * height, last = count - 1;
+		uint32_t *pixels = malloc(count * sizeof(*pixels));
+
+		for (size_t n = 0; n < count; n++) {
+			pixels[n] = n % 2 ? 0xffffff : 0xff0000;
+		}
+		card_mark(pixels, width, height, "paused");
+		/* Darker, but still told apart; and no X byte is anything but 0. */
+		assert_int_not_equal(pixels[0], 0xff0000);
+		assert_int_not_equal(pixels[0], pixels[1]);
+		assert_int_equal(pixels[last], last % 2 ? pixels[1] : pixels[0]);
+		/* The strip hides it. */
+		assert_int_equal(pixels[count / 2], pixels[count / 2 + 1]);
+		for (size_t n = 0; n < count; n++) {
+			assert_int_equal(pixels[n] >> 24, 0);
+		}
+		free(pixels);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_sizes_have_ink),
 		cmocka_unit_test(test_sentences_differ),
 		cmocka_unit_test(test_endless_word_and_empty_sentence),
+		cmocka_unit_test(test_mark_keeps_the_picture),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -153,6 +153,32 @@ static void test_slow_rate_is_kept_when_idle(void **state)
 	assert_int_equal(pacer_next_look(&pacer, false, false) - pacer.last_look, 500 * MS);
 }
 
+/* Input: looks at the full rate for as long as a guest needs to draw, and no faster. */
+static void test_hurry_is_the_full_rate_for_a_while(void **state)
+{
+	struct pacer pacer;
+	int64_t quiet, next;
+
+	pacer_init(&pacer, 60);
+	play(&pacer, 0, 2000 * MS, MS);
+	quiet = pacer.last_look;
+	assert_int_equal(pacer_next_look(&pacer, false, false) - quiet, PACER_IDLE_STEP_NS);
+	/* 30 ms after a look a key comes: a look is due at once. */
+	pacer_hurry(&pacer, quiet + 30 * MS);
+	assert_true(pacer_next_look(&pacer, false, false) <= quiet + 30 * MS);
+	pacer_looked(&pacer, quiet + 30 * MS, quiet + 31 * MS, false);
+	/* However many more come, the next one waits for its time. */
+	for (int i = 0; i < 100; i++) {
+		pacer_hurry(&pacer, quiet + 31 * MS);
+	}
+	next = pacer_next_look(&pacer, false, false);
+	assert_in_range(next - pacer.last_look, pacer.period / 2 - MS, pacer.period);
+	/* And it becomes quiet again. */
+	play(&pacer, 0, quiet + 1000 * MS, MS);
+	assert_int_equal(
+		pacer_next_look(&pacer, false, false) - pacer.last_look, PACER_IDLE_STEP_NS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -165,6 +191,7 @@ int main(void)
 		cmocka_unit_test(test_no_phase_is_held_up),
 		cmocka_unit_test(test_blocked_waits_for_the_sink),
 		cmocka_unit_test(test_slow_rate_is_kept_when_idle),
+		cmocka_unit_test(test_hurry_is_the_full_rate_for_a_while),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
