@@ -424,6 +424,7 @@ static int get_cursor_command(QXLInstance *qxl, struct QXLCommandExt *ext)
 {
 	/* The first thing that the worker does in each round. */
 	atomic_store(&sink_of_qxl(qxl)->connecting, false);
+	quarantine_end();
 	return pointer_get_command(sink_of_qxl(qxl), ext);
 }
 
@@ -478,6 +479,9 @@ static void set_client_capabilities(
 {
 	/* Called for a new display channel just before the wait for it. */
 	atomic_store(&sink_of_qxl(qxl)->connecting, present);
+	if (present) {
+		quarantine_begin();
+	}
 }
 
 /* NULL asks whether we handle it, so that it goes past the agent. */

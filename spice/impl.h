@@ -228,6 +228,12 @@ int access_configure(struct spice_sink *sink, const struct spice_sink_options *o
 /* After it, however that ended. */
 void access_leave_place(struct access_place *place);
 
+/* quarantine.c: memory that the library uses after it has freed it. [worker] */
+
+/* From now on what this thread frees stays as it is, until the end. */
+void quarantine_begin(void);
+void quarantine_end(void);
+
 /* agent.c: as if a guest agent were there, for the viewer's resize requests. [main] */
 
 struct agent;

@@ -13,7 +13,9 @@ import time
 import urllib.parse
 
 import case
+import rawlink
 from access_files import make_certificates, password_file
+from rawlink import link_message, receive
 
 SIZE = "640x480"
 NOBODY = 65534
@@ -180,24 +182,6 @@ def sasl(setup):
         del os.environ["SASL_CONF_PATH"]
 
 
-# SPICE by hand: the first message of a viewer to be.
-
-def link_message(connection_id=0, channel=1, caps=0):
-    """SpiceLinkHeader and SpiceLinkMess, with one word of common capabilities."""
-    mess = struct.pack("<IBBIII", connection_id, channel, 0, 1, 0, 18) + struct.pack("<I", caps)
-    return b"REDQ" + struct.pack("<III", 2, 2, len(mess)) + mess
-
-
-def receive(connection, count):
-    data = b""
-    while len(data) < count:
-        more = connection.recv(count - len(data))
-        if not more:
-            raise ConnectionError(f"the end after {len(data)} of {count} bytes")
-        data += more
-    return data
-
-
 def ticket_beside_sasl(b):
     """Who asks for SPICE's own ticket is turned away before it can be sent."""
     with socket.create_connection(b.tcp_address) as connection:
@@ -212,6 +196,21 @@ def ticket_beside_sasl(b):
             error = receive(connection, struct.unpack("<I", header[12:])[0])[:4]
             case.check(any(error), "a ticket is taken beside SASL")
             case.check(not connection.recv(1), "there is more after a refusal")
+
+
+def leaves_early(setup):
+    """Who ends just when the library waits for its display channel's first words hurts nobody."""
+    rounds = 60
+    with setup.bridge(SIZE) as b:
+        for i in range(rounds):
+            main = rawlink.connect(b.socket_path)
+            display = rawlink.connect(b.socket_path, rawlink.session(main), rawlink.DISPLAY)
+            time.sleep(0.001 * (i % 5))
+            display.close()
+            main.close()
+        with setup.client(b.unix) as viewer:
+            sees(viewer)
+        case.check(b.counters()["viewers"]["linked"] >= 2 * rounds, "they were not let in")
 
 
 # the machine's name and UUID
@@ -373,4 +372,4 @@ def idle(setup):
         return f"two visits in {took:.1f} s, {counters}"
 
 
-case.main(expiry, view_password, tls, channels, sasl, users, slow_link, identity, idle)
+case.main(expiry, view_password, tls, channels, sasl, users, slow_link, leaves_early, identity, idle)
