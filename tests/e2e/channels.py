@@ -271,6 +271,24 @@ def agent(setup):
         check(relay(b, "agent")["losses"] == 1, str(relay(b, "agent")))
 
 
+def size_by_agent(setup):
+    """A device that takes no EDID: the guest's agent gets the sizes, and the bridge's own none."""
+    path = setup.path("agent")
+    with setup.bridge("320x240,plane=region", [f"--agent=unix:{path}"]) as b, \
+            viewer(setup, b.unix) as c:
+        c.wait_event("agent 1")
+        c.do("resize 400 300")
+        wait_for("the wish", 10, lambda: b.counters()["size"]["requests"] == 1)
+        guest = chardev.Agent(path)
+        clipboard_ready(c)
+        c.do("resize 500 300")
+        # Height first; spice-gtk has told the new agent of the size before, too.
+        guest.wait("the size", lambda: (300, 500) in [
+            struct.unpack_from("<2I", body, 8) for _, kind, body in guest.messages
+            if kind == chardev.MONITORS_CONFIG])
+        check(b.counters()["size"]["requests"] == 1, "the bridge got it too")
+
+
 def agent_that_runs_already(setup):
     """A bridge is started anew: the guest's agent has no reason to speak first."""
     guest = chardev.Agent(setup.path("agent"), speaks_first=False)
@@ -399,6 +417,6 @@ def agent_of_noise(setup):
 
 if __name__ == "__main__":
     case.main(ports, port_comes_and_goes, slow_guest, viewer_leaves, console_without_viewer,
-              webdav, single_bytes, agent,
+              webdav, single_bytes, agent, size_by_agent,
               agent_that_runs_already, guest_without_agent, agent_that_leaves, agent_points,
               agent_of_noise)
