@@ -19,14 +19,14 @@ SHORT = "Grüße: 漢字 \N{SNOWMAN}\n"
 class Bed:
     """A booted guest, the bridge that has its agent's port, and a viewer of the bridge."""
 
-    def __init__(self, stack, setup, options):
+    def __init__(self, stack, setup, options, words):
         self.setup = setup
         agent, shell = setup.path("agent"), setup.path("shell")
         self.guest = stack.enter_context(guest.Guest(setup, "agent.img", [
             "-device", "virtio-serial-pci",
             "-chardev", f"socket,id=agent,path={agent},server=on,wait=off",
-            "-device", "virtserialport,chardev=agent,name=com.redhat.spice.0",
-            *guest.Shell.words(shell)], memory=512))
+            "-device", "virtserialport,id=agent-port,chardev=agent,name=com.redhat.spice.0",
+            *guest.Shell.words(shell), *words], memory=512))
         self.guest.connect()
         self.bridge = stack.enter_context(setup.bridge(
             f"{SIZE[0]}x{SIZE[1]},scene=desktop", [f"--agent=unix:{agent}", *options]))
@@ -40,18 +40,22 @@ class Bed:
         """A viewer that the guest's own agent has told what it can do."""
         with self.setup.client(self.bridge.unix) as viewer:
             viewer.size(*SIZE)
-            viewer.poll("agent-capabilities",
-                        lambda reply: reply["ok"] and reply["clipboard"] and reply["mouse"], 60)
+            self.wait_agent(viewer)
             yield viewer
+
+    @staticmethod
+    def wait_agent(viewer):
+        viewer.poll("agent-capabilities",
+                    lambda reply: reply["ok"] and reply["clipboard"] and reply["mouse"], 60)
 
     def logs(self):
         return self.shell.ask("tail -n 20 /tmp/v*.log")[1]
 
 
 @contextlib.contextmanager
-def bed(setup, *options):
+def bed(setup, *options, words=()):
     with contextlib.ExitStack() as stack:
-        b = Bed(stack, setup, options)
+        b = Bed(stack, setup, options, words)
         try:
             yield b
         except AssertionError as error:
@@ -166,4 +170,43 @@ def file(setup):
             "sha256sum /root/dropped.bin")[1])
 
 
-case.main(clipboard, mouse, file)
+def restart(setup):
+    """The guest's agent ends and begins anew, as with a reboot; the viewer stays.
+
+    The monitor tells of it, as the socket stays open; of a port without an id= QEMU tells nothing.
+    """
+    with bed(setup, f"--qmp=unix:{setup.path('qmp')}") as b:
+        viewer_to_guest(b, b.viewer, SHORT)
+        b.shell.run("killall spice-vdagent spice-vdagentd")
+        b.shell.run("while pidof spice-vdagentd; do sleep 0.1; done")
+        b.viewer.poll("agent-capabilities", lambda reply: not reply.get("clipboard"), 30)
+        b.shell.run("start-agents")
+        b.wait_agent(b.viewer)
+        guest_to_viewer(b, b.viewer, "anew " + SHORT)
+        viewer_to_guest(b, b.viewer, "and back " + SHORT)
+
+
+def usb(setup):
+    """A disc of the viewer is a drive in the guest: all of it is read, and it goes with the viewer."""
+    socket = setup.path("usb")
+    image = setup.path("disc")
+    data = random.Random(3).randbytes(4 << 20)
+    with open(image, "wb") as out:
+        out.write(data)
+    with bed(setup, f"--usbredir=unix:{socket}",
+             words=["-chardev", f"socket,id=usb-viewer,path={socket},server=on,wait=off",
+                    "-device", "usb-redir,chardev=usb-viewer,bus=usb.0"]) as b:
+        b.viewer.kill()
+        with setup.client(b.bridge.unix, "--usbredir") as viewer:
+            viewer.do(f"usb-disc {image} 20000", timeout=50)
+            case.wait_for("the drive in the guest", 30, lambda: b.shell.ask(
+                "test \"$(cat /sys/block/sr0/size)\" -gt 0")[0] == 0)
+            size = int(b.shell.run("cat /sys/block/sr0/size")) * 512
+            case.check(size == len(data), f"the drive has {size} bytes, the disc {len(data)}")
+            have = b.shell.run("sha256sum </dev/sr0", 90).split()[0]
+            case.check(have == digest(data), "the guest has read other bytes than the disc holds")
+        case.wait_for("the end of the drive", 30,
+                      lambda: b.shell.ask("test -e /sys/block/sr0")[0] != 0)
+
+
+case.main(clipboard, mouse, file, restart, usb)
