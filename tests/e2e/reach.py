@@ -143,6 +143,7 @@ def vm_comes_and_goes(setup):
             let_go = time.monotonic() - begin
             case.check(not holds(b.child(), red), "the broker holds the device")
         b.wait_said("the device was let go")
+        case.wait_for("the card", 10, lambda: viewer.do("pixel 1 1")["rgb"] != "ff0000")
         with qemu(setup, blue):
             begin = time.monotonic()
             viewer.compare(blue_seen, ms=10000)
