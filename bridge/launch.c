@@ -218,10 +218,13 @@ static int make_arguments(
 	if (good && launch->device >= 0) {
 		good = add(launch, "-object") && add(launch, "iommufd,id=vgpu-bridge-iommu") &&
 			add(launch, "-device") &&
+			/* By sysfsdev= QEMU knows an mdev, which has no hardware to ask for. */
 			add(launch,
-				"vfio-pci,id=vgpu-bridge-gpu,fd=%d,iommufd=vgpu-bridge-iommu,"
+				"vfio-pci,id=vgpu-bridge-gpu,fd=%d%s%s,iommufd=vgpu-bridge-iommu,"
 				"display=off",
-				launch->device);
+				launch->device,
+				launch->uuid[0] ? ",sysfsdev=/sys/bus/mdev/devices/" : "",
+				launch->uuid);
 	} else if (good) {
 		good = add(launch, "-device") &&
 			add(launch,

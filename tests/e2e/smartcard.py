@@ -5,18 +5,16 @@
 Both speak of type, reader and length (32 bits each), QEMU big endian and the viewer little.
 """
 
-import contextlib
 import os
 import struct
 
 import case
 import chardev
-import rawlink
+import rawspice
 from case import check, wait_for
 
 INIT, ERROR, READER_ADD, READER_REMOVE, ATR, CARD_REMOVE, APDU = range(1, 8)
-SMARTCARD = 8  # SPICE's channel
-DATA = 101  # and its message that holds one of those
+DATA = 101  # SPICE's message that holds one of those
 NO_READER = 0xffffffff
 LONGEST = 270  # of what the guest sends, bytes
 
@@ -28,26 +26,17 @@ def message(kind, body=b"", order=">", reader=0):
 class Card:
     """The viewer's side, with a card in the reader."""
 
-    def __init__(self, path):
-        self.main = rawlink.connect(path)
-        self.channel = rawlink.connect(path, rawlink.session(self.main), SMARTCARD)
+    def __init__(self, viewer):
+        self.channel = viewer.channel(rawspice.SMARTCARD)
         self.send(READER_ADD, reader=NO_READER)
         self.send(ATR, b"atr of a card")
 
     def send(self, kind, body=b"", reader=0):
-        data = message(kind, body, "<", reader)
-        self.channel.sendall(struct.pack("<HI", DATA, len(data)) + data)
+        self.channel.send(DATA, message(kind, body, "<", reader))
 
     def expect(self, body):
-        kind = None
-        while kind != DATA:
-            kind, size = struct.unpack("<HI", rawlink.receive(self.channel, 6))
-            got = rawlink.receive(self.channel, size)
+        got = self.channel.receive(DATA)
         check(got == message(APDU, body, "<"), f"the card got {got[:40]}..., not {body[:40]}...")
-
-    def close(self):
-        self.channel.close()
-        self.main.close()
 
 
 def reads(device, wanted):
@@ -61,7 +50,8 @@ def card(setup):
         added = message(READER_ADD) + message(ATR, b"atr of a card")
         for number in range(2):
             device.received.clear()
-            with contextlib.closing(Card(b.socket_path)) as reader:
+            with rawspice.Viewer(b.socket_path) as viewer:
+                reader = Card(viewer)
                 reads(device, added)
                 device.send(message(INIT, b"init") + message(APDU, b"select"))
                 reader.expect(b"select")

@@ -257,7 +257,7 @@ static void test_launch_group(void **state)
 static void test_launch_cdev(void **state)
 {
 	struct options options = {.mdev = uuid, .command = (char **)command};
-	char want[256];
+	char want[384];
 	struct launch launch;
 	struct stat status;
 	struct tree tree;
@@ -270,7 +270,8 @@ static void test_launch_cdev(void **state)
 			launch_create(tree.root, &options, true, &launch, why, sizeof(why)), 0);
 		snprintf(want, sizeof(want),
 			"no-such-qemu -m 1G -object iommufd,id=vgpu-bridge-iommu -device "
-			"vfio-pci,id=vgpu-bridge-gpu,fd=%d,iommufd=vgpu-bridge-iommu,display=off "
+			"vfio-pci,id=vgpu-bridge-gpu,fd=%d,sysfsdev=/sys/bus/mdev/devices/" TREE_UUID
+			",iommufd=vgpu-bridge-iommu,display=off "
 			"-qmp unix:%s,server=on,wait=off",
 			launch.device, launch.qmp);
 		assert_string_equal(join(&launch), want);

@@ -5,6 +5,7 @@ import contextlib
 import glob
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -67,12 +68,18 @@ class Device:
         return self
 
     def __exit__(self, kind, value, trace):
-        # The kernel waits in "remove" until nobody has the device open.
+        removed = self.remove()
+        if kind is None:
+            check(removed, f"{self.kind} can't be removed: somebody has it open")
+
+    def remove(self, seconds=60):
+        """The kernel waits in "remove" until nobody has the device open. False: in vain."""
+        if not os.path.exists(self.path):
+            return True
         thread = threading.Thread(target=write, args=(f"{self.path}/remove", "1"), daemon=True)
         thread.start()
-        thread.join(60)
-        if kind is None:
-            check(not thread.is_alive(), f"{self.kind} can't be removed: somebody has it open")
+        thread.join(seconds)
+        return not thread.is_alive()
 
     @property
     def group(self):
@@ -86,6 +93,8 @@ class Device:
 
     def source(self, way):
         """The bridge's words for it, and words that have to stand before the bridge."""
+        if not isinstance(way, str):
+            return way # somebody else has the device: the words are given
         if way == "group":
             return ["--group", self.group], []
         if way == "cdev":
@@ -114,16 +123,19 @@ class Device:
 class Bridge(bridge.Bridge):
     """A serving bridge on a kernel device."""
 
-    def __init__(self, setup, device, way, options=()):
+    def __init__(self, setup, device, way, options=(), run=None):
+        """With run, the words of a QEMU, the bridge is to start that itself."""
         super().__init__(setup, "", (), tcp=False, control=False)
         words, before = device.source(way)
         self.has_dmabuf = not device.kind.startswith("mdpy")
         # The device's fd is inherited; nothing else may stand between poke and the bridge.
-        self.command_line = [*before, PROGRAM, "serve", *words,
+        self.command_line = [*before, PROGRAM, "run" if run else "serve", *words,
                              f"--listen=unix:{self.socket_path}",
                              f"--renderer={setup.renderer}", *options]
         if setup.renderer == "gl":
             self.command_line.append(f"--render-node={RENDER_NODE}")
+        if run:
+            self.command_line += ["--", *run]
 
     def start(self, seconds=120):
         """As bridge.Bridge, but Mesa's first start may take long here."""
@@ -166,12 +178,12 @@ class Setup(case.Setup):
             c.kill()
 
     @contextlib.contextmanager
-    def serve(self, device, way="mdev", options=()):
+    def serve(self, device, way="mdev", options=(), read_only=True, run=None):
         """A serving bridge and a viewer of it."""
-        b = Bridge(self, device, way, options)
+        b = Bridge(self, device, way, options, run)
         try:
             b.start()
-            with self.client(b.unix, "--read-only") as viewer:
+            with self.client(b.unix, *(["--read-only"] if read_only else [])) as viewer:
                 yield b, viewer
                 self.check_renderer(b)
             if b.running():
@@ -218,6 +230,18 @@ def kernel_complaints():
     return [line for line in text.splitlines() if any(word in line for word in words)]
 
 
+def end_strays():
+    """A process that a failed case has left with a device open would hold up the machine's end."""
+    for path in glob.glob("/proc/[0-9]*/fd"):
+        try:
+            names = [os.readlink(f"{path}/{name}") for name in os.listdir(path)]
+        except OSError: # it has ended
+            continue
+        if any("vfio" in name for name in names):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(path.split("/")[2]), signal.SIGKILL)
+
+
 def run(cases, ways, names=()):
     """cases: pairs of a function and the renderers to run it under. Returns the exit code."""
     # Software GL on an emulated processor: less to compile, and cheaper to emulate.
@@ -241,6 +265,7 @@ def run(cases, ways, names=()):
             except Exception as error:
                 traceback.print_exc(file=sys.stdout)
                 verdict, note = "FAIL", (str(error) or type(error).__name__).splitlines()[0]
+                end_strays()
             complaints = kernel_complaints()
             if len(complaints) > said:
                 verdict, note = "FAIL", f"the kernel said: {complaints[said:][:5]}"

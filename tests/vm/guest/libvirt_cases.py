@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: MIT
+"""The bridge beside a libvirt that starts QEMU, each of the three as a user of its own."""
+
+import contextlib
+import os
+import subprocess
+import time
+
+import bed
+import qemu
+import qemu_cases
+from bed import Device, check, wait_for
+from qemu import PROMPT, Screen
+
+NAME = "the-guest"
+# libvirt confines QEMU by AppArmor where that is set up, logs through a daemon of its own, and gives
+# QEMU a /dev of its own; the machine has none of these.
+DAEMON = 'auth_unix_rw = "none"\nauth_unix_ro = "none"\n'
+QEMU = 'stdio_handler = "file"\nsecurity_driver = "none"\nnamespaces = []\n'
+PLACE = "/run/vgpu" # of the second monitor
+
+# The firmware's file goes in by an override: <rom file=> is for PCI devices only.
+DOMAIN = f"""
+<domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
+  <name>{NAME}</name>
+  <memory unit='MiB'>64</memory>
+  <os>
+    <type arch='x86_64' machine='pc'>hvm</type>
+    <bootmenu enable='yes' timeout='{qemu.MENU_WAIT * 1000}'/>
+  </os>
+  <features><acpi/></features>
+  <devices>
+    <emulator>/usr/bin/qemu-system-x86_64</emulator>
+    <hostdev mode='subsystem' type='mdev' model='vfio-pci' display='off'>
+      <source><address uuid='%s'/></source>
+    </hostdev>
+    <video><model type='none'/></video>
+    <memballoon model='none'/>
+    <controller type='usb' model='none'/>
+  </devices>
+  <qemu:commandline>
+    <qemu:arg value='-qmp'/>
+    <qemu:arg value='unix:{PLACE}/{NAME}.qmp,server=on,wait=off'/>
+  </qemu:commandline>
+  <qemu:override>
+    <qemu:device alias='hostdev0'>
+      <qemu:frontend>
+        <qemu:property name='romfile' type='string' value='{qemu.VIDEO_BIOS}'/>
+      </qemu:frontend>
+    </qemu:device>
+  </qemu:override>
+</domain>
+"""
+
+
+def virsh(*words):
+    result = subprocess.run(["virsh", "--quiet", *words], capture_output=True, text=True,
+                            timeout=qemu.SLOW)
+    check(result.returncode == 0, f"virsh {' '.join(words)}: {result.stderr.strip()}")
+    return result.stdout.strip()
+
+
+@contextlib.contextmanager
+def daemon(setup):
+    """libvirtd, by hand."""
+    bed.write("/etc/libvirt/libvirtd.conf", DAEMON)
+    bed.write("/etc/libvirt/qemu.conf", QEMU)
+    path = setup.path("libvirtd")
+    with open(path, "wb") as log:
+        process = subprocess.Popen(["libvirtd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    try:
+        wait_for("libvirtd", qemu.SLOW, lambda: os.path.exists("/run/libvirt/libvirt-sock"))
+        yield
+    except BaseException:
+        print(f"--- libvirtd said:\n{bed.read(path)[-3000:]}---")
+        with contextlib.suppress(FileNotFoundError):
+            print(bed.read(f"/var/log/libvirt/qemu/{NAME}.log")[-3000:])
+        raise
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+class Domain(qemu.Started):
+    """What press_escape() needs of a domain."""
+
+    def reset(self):
+        self.begin = time.monotonic()
+        virsh("reset", NAME)
+
+    def start(self):
+        virsh("start", NAME)
+        self.begin = time.monotonic()
+
+    @property
+    def pid(self):
+        return int(bed.read(f"/run/libvirt/qemu/{NAME}.pid"))
+
+
+def libvirt(setup):
+    """A domain with a vGPU and no display, seen by its name, by a user with what a unit grants."""
+    qemu_cases.group_only(setup)
+    user = subprocess.run(["id", "-u", "libvirt-qemu"], capture_output=True, text=True, check=True)
+    group = subprocess.run(["id", "-G", "libvirt-qemu"], capture_output=True, text=True, check=True)
+    os.makedirs(PLACE)
+    os.chmod(setup.directory, 0o777)
+    os.chown(PLACE, int(user.stdout), -1)
+    groups = group.stdout.strip().replace(" ", ",")
+    few = ["setpriv", "--reuid=65534", "--regid=65534", f"--groups={groups}",
+           *qemu_cases.capabilities()]
+    with Device("mbochs-medium") as device, daemon(setup):
+        path = setup.path("domain")
+        bed.write(path, DOMAIN % device.uuid)
+        virsh("define", path)
+        domain = Domain()
+        with setup.serve(device, ([f"--vm={NAME}"], few), [f"--qmp=unix:{PLACE}/{NAME}.qmp"],
+                         read_only=False) as (b, viewer):
+            screen = Screen(setup, viewer)
+            setup.log_has(b, f"no virtual machine called {NAME} is running")
+            domain.start()
+            qemu_cases.press_escape(screen, domain)
+            qemu_cases.check_sandboxed(b)
+            status = bed.read(f"/proc/{domain.pid}/status")
+            check(f"Uid:\t{user.stdout.strip()}\t" in status, f"QEMU is of another user: {status}")
+            virsh("destroy", NAME)
+            setup.log_has(b, "the virtual machine is off")
+            screen.wait_without(PROMPT)
+            domain.start()
+            screen.wait(PROMPT)
+            check(virsh("domstate", NAME) == "running", "the domain was disturbed")
+            virsh("destroy", NAME)
+        virsh("undefine", NAME)
+
+
+CASES = ((libvirt, ("cpu",)),)
