@@ -121,9 +121,9 @@ def follows_tablet(setup):
         case.check(b.counters()["input"]["pointer_changes"] == 4, f"{b.counters()['input']}")
 
 
-def random_events(rng, count, pressed):
-    """Commands of a viewer, and what has to arrive of keys and buttons."""
-    held, buttons, where = set(), 0, (0, 0)
+def random_events(rng, count):
+    """Commands of a viewer, each with the events that have to arrive."""
+    held, buttons = set(), 0
     bits = {"left": 1, "middle": 2, "right": 4, "side": 32, "extra": 64}
     codes = [key for key in KEYS if key[0] not in LOCKS]
     for _ in range(count):
@@ -134,35 +134,54 @@ def random_events(rng, count, pressed):
                 number = number if number in held else rng.choice(sorted(held))
                 code = next(c for c, n in codes if n == number)
                 held.remove(number)
-                pressed.append(f"-{number:02x}")
-                yield f"key-up {code}"
+                yield f"key-up {code}", [f"-{number:02x}"]
             else:
                 held.add(number)
-                pressed.append(f"+{number:02x}")
-                yield f"key-down {code}"
+                yield f"key-down {code}", [f"+{number:02x}"]
         elif kind < 0.6:
             name, bit = rng.choice(sorted(bits.items()))
             buttons ^= bit
-            pressed.append(("+" if buttons & bit else "-") + name)
-            yield f"mouse-button {'down' if buttons & bit else 'up'} {name} {buttons}"
+            down = buttons & bit
+            yield (f"mouse-button {'down' if down else 'up'} {name} {buttons}",
+                   [("+" if down else "-") + name])
         elif kind < 0.65:
             way = rng.choice(("up", "down"))
-            pressed.extend([f"+wheel-{way}", f"-wheel-{way}"])
-            yield f"wheel {way} {buttons}"
+            yield f"wheel {way} {buttons}", [f"+wheel-{way}", f"-wheel-{way}"]
         else:
-            where = (rng.randrange(SIZE[0]), rng.randrange(SIZE[1]))
-            yield f"mouse-move {where[0]} {where[1]} {buttons}"
-    where = (SIZE[0] - 1, 0)
-    yield f"mouse-move {where[0]} {where[1]} {buttons}"
+            x, y = rng.randrange(SIZE[0]), rng.randrange(SIZE[1])
+            yield (f"mouse-move {x} {y} {buttons}",
+                   [f"abs-x={axis(x, SIZE[0])}", f"abs-y={axis(y, SIZE[1])}"])
+
+
+def complete(setup):
+    """1,000 random events one after the other: each arrives, and no other."""
+    seed = int(time.time())
+    with joined(setup) as (b, qemu, viewer):
+        # Before it has pointed at all, spice-gtk tells of 0,0 with the first button.
+        viewer.do("mouse-move 0 0 0")
+        qemu.expect(["abs-x=0", "abs-y=0"])
+        for i, (command, words) in enumerate(random_events(random.Random(seed), 1000)):
+            viewer.do(command)
+            try:
+                qemu.expect(words)
+            except AssertionError as error:
+                raise AssertionError(f"seed {seed}, event {i}, {command}: {error}") from None
+        viewer.do("key-down 0x2a")
+        qemu.expect(["+2a"])
+        # The viewer is killed in the midst of it, and nothing is left.
+        viewer.kill()
+        case.wait_for("the release of all", 10, lambda: b.counters()["input"]["released"] > 0)
+        counters = b.counters()["input"]
+        case.check(counters["dropped"] == 0 and counters["merged"] == 0, f"{counters}")
 
 
 def thousand(setup):
     """1,000 random events, as fast as the viewer sends them; movements may become fewer."""
     seed = int(time.time())
     rng = random.Random(seed)
-    pressed = []
     with joined(setup) as (b, qemu, viewer):
-        commands = list(random_events(rng, 1000, pressed))
+        commands, expected = zip(*random_events(rng, 1000))
+        pressed = [w for words in expected for w in words if not w.startswith("abs")]
         for command in commands:
             viewer.send(command)
         for command in commands:
@@ -171,12 +190,13 @@ def thousand(setup):
 
         def all_there():
             words.extend(qemu.take())
-            return words[-2:] == ["abs-x=32767", "abs-y=0"]
+            return len([w for w in words if not w.startswith("abs")]) >= len(pressed)
 
-        try:
-            case.wait_for(f"the last place (seed {seed})", 30, all_there)
-        except AssertionError as error:
-            raise AssertionError(f"{error}: last were {words[-6:]}, {b.counters()}") from None
+        case.wait_for(f"all of it (seed {seed})", 30, all_there)
+        # Of many movements at once spice-gtk drops some, maybe the last, so this one comes alone.
+        viewer.do(f"mouse-move {SIZE[0] - 1} 0 0")
+        case.wait_for(f"the last place (seed {seed})", 30, lambda: (
+            words.extend(qemu.take()), words[-2:] == ["abs-x=32767", "abs-y=0"])[-1])
         have = [w for w in words if not w.startswith("abs")]
         same = next((i for i, pair in enumerate(zip(have, pressed)) if pair[0] != pair[1]),
                     min(len(have), len(pressed)))
@@ -187,11 +207,9 @@ def thousand(setup):
         note = f"{len(pressed)} keys, buttons and turns, {counters['moves']} movements, " \
             f"{counters['calls']} calls"
         # And nothing is left when the viewer is killed in the midst of it.
-        down = {w[1:] for w in held_by(pressed)}
         viewer.kill()
         case.wait_for("the release of all", 10,
                       lambda: words.extend(qemu.take()) or not held_by(words))
-        case.check(len(down) > 0, "nothing was held at the end: another seed, please")
     return note
 
 
@@ -371,5 +389,5 @@ def latency(setup):
     return f"p50 {half:.2f} ms, p99 {most:.2f} ms, the test's own pipes and threads included"
 
 
-case.main(keys, absolute, relative, follows_tablet, thousand, killed, lost_and_back, new_mode,
+case.main(keys, absolute, relative, follows_tablet, complete, thousand, killed, lost_and_back, new_mode,
           lock_keys, hot_spot, view_only, latency)
