@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "bridge/plug.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "vfio/vgpu.h"
@@ -30,6 +31,9 @@ static int begin(struct plug *plug, struct vgpu *vgpu, int64_t now)
 	/* The guest takes each one for another monitor: the same one again would only flicker. */
 	if (!vgpu_info(vgpu)->edid.present || (plug->known && same(&plug->shown, &plug->newest))) {
 		return 0;
+	}
+	if (plug->newest.size > vgpu_info(vgpu)->edid.max_size) {
+		return -E2BIG;
 	}
 	plug->known = false;
 	plug->shown = plug->newest;

@@ -147,9 +147,13 @@ static void test_refusals(void **state)
 	struct fixture f;
 
 	begin(&f);
-	/* Larger than the device takes: the link is up again at once. */
+	/* Larger than the device takes: nothing is touched. */
 	give(&f, 1, 384);
 	assert_int_equal(step(&f, 0), -E2BIG);
+	assert_int_equal(f.fake.edid_logged, 0);
+	/* No whole number of blocks: what was there is plugged in again at once. */
+	give(&f, 1, 100);
+	assert_int_equal(step(&f, 5), -EINVAL);
 	assert_int_equal(link_state(&f), UP);
 	assert_true(plug_next(&f.plug) < 0);
 	give(&f, 1, 128);
