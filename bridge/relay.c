@@ -431,8 +431,9 @@ static void try_connect(struct relay *relay)
 		relay->fd = -1;
 	}
 	if (relay->failed != error) {
-		log_info("%s: %s: %s; trying again until QEMU is there", relay->label,
-			relay->address.sun_path, g_strerror(error));
+		log_info("%s: %s: %s; %s", relay->label, relay->address.sun_path, g_strerror(error),
+			error == EACCES ? "let the bridge's user open it"
+					: "trying again until QEMU is there");
 		relay->failed = error;
 	}
 	close_port(relay); /* there was none, or it was to be served by this connection */
