@@ -200,11 +200,11 @@ def single_bytes(setup):
             c.pause()
             before = b.memory()["Rss"]
             sent = 0
+            device.limit_sending(0.5)
             for sent in range(8000):
-                device.connection.settimeout(0.5)
                 try:
                     device.send(b"%d" % (sent % 10))
-                except TimeoutError:
+                except BlockingIOError:
                     break
                 if True:
                     time.sleep(0.0001)  # so that the bridge takes them one by one

@@ -41,6 +41,7 @@ class Chardev:
             with self.changed:
                 self.received = bytearray()
                 self.connection = connection
+                self.limit_sending(20)
                 self.connections += 1
                 self.changed.notify_all()
             try:
@@ -67,6 +68,11 @@ class Chardev:
         with self.changed:
             self.received += data
             self.changed.notify_all()
+
+    def limit_sending(self, seconds):
+        """How long send() waits for a bridge that does not read, before a BlockingIOError."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO,
+                                   struct.pack("ll", int(seconds), int(seconds % 1 * 1e6)))
 
     def send(self, data):
         self.connection.sendall(data)
