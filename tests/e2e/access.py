@@ -124,9 +124,15 @@ def tls(setup):
         refused(setup, f"spice://127.0.0.1:{port}", what="a plain viewer on the port of TLS")
         refused(setup, f"spice://127.0.0.1?tls-port={b.tcp_address[1]}", authority,
                 what="TLS on the plain port")
+        # Who knocks without end does not fill the log.
+        for _ in range(100):
+            with socket.create_connection(("127.0.0.1", int(port))) as connection:
+                connection.sendall(b"no handshake at all\r\n")
         for uri in (b.unix, b.tcp):
             with setup.client(uri) as viewer:
                 sees(viewer)
+        said = sum("Spice: " in line for line in b.lines)
+        case.check(said <= 40, f"{said} lines for 100 connections")
 
 
 def channels(setup):
