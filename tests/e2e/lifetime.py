@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A virtual machine that ends beside viewers who stand still, and one that is stopped for a while."""
 
+import contextlib
+import os
 import time
 
 import case
@@ -80,6 +82,33 @@ def end_without_viewer(setup):
             viewer.do("wait-size 1024 768 10000")
             case.check(state(b) == NO_DEVICE, "no card")
     return f"let go after {took * 1000:.1f} ms"
+
+
+def guest_memory(b):
+    """What the bridge holds of the guest's buffers: files and mappings."""
+    held = []
+    for fd in os.listdir(f"/proc/{b.pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            held.append(os.readlink(f"/proc/{b.pid}/fd/{fd}"))
+    with open(f"/proc/{b.pid}/maps", encoding="utf-8") as file:
+        held += [line.split(None, 5)[-1].strip() for line in file]
+    return [name for name in held if "dmabuf" in name or "memfd:vgpu-sim" in name]
+
+
+def imports_end(setup):
+    """A device that is gone: no buffer, mapping or import of its pictures is kept."""
+    with setup.bridge("%dx%d,scene=box" % SIZE) as b:
+        with setup.client(b.tcp) as viewer:
+            viewer.size(*SIZE)
+            case.wait_for("buffers", 5, lambda: len(guest_memory(b)) > 3)
+            had = len(guest_memory(b))
+            b.command("die")
+            wait_state(b, 3, "the card of a device that is gone")
+            begin = time.monotonic()
+            case.wait_for("nothing of the guest's memory", 5, lambda: not guest_memory(b))
+            took = time.monotonic() - begin
+            case.check(took < 0.1, f"let go {took:.3f} s after the card was up")
+    return f"{had} descriptors and mappings before"
 
 
 def raw(setup, viewer, name):
@@ -162,4 +191,4 @@ def asleep(setup):
 
 
 if __name__ == "__main__":
-    case.main(end_beside_a_stopped_viewer, end_without_viewer, paused, asleep)
+    case.main(end_beside_a_stopped_viewer, end_without_viewer, imports_end, paused, asleep)
