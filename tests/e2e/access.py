@@ -304,7 +304,7 @@ def users(setup):
         for name, enters in (("spice", False), ("group", True), ("mode", True), ("open", True),
                              ("uids", False)):
             case.check((asks[name].stdout == "4\n") == enters,
-                       f"{name}: another user {'can not' if enters else 'can'} connect: {asks[name]}")
+                       f"{name}: another user {'is kept out' if enters else 'gets in'}: {asks[name]}")
         case.check("PermissionError" in asks["spice"].stderr, "the file's mode was not the reason")
         with setup.client("spice+unix://" + places["uids"]) as viewer:
             sees(viewer)
@@ -378,4 +378,5 @@ def idle(setup):
         return f"two visits in {took:.1f} s, {counters}"
 
 
-case.main(expiry, view_password, tls, channels, sasl, users, slow_link, leaves_early, identity, idle)
+case.main(expiry, view_password, tls, channels, sasl, users, slow_link, leaves_early, identity,
+          idle)

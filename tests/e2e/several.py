@@ -179,7 +179,7 @@ def comings_and_goings(setup):
 
 
 def tls(setup):
-    """What can't be read goes by who connects: two viewers from two addresses, then one from each."""
+    """What can't be read goes by who connects: two addresses at once, then one of them again."""
     options = access_files.make_certificates(setup)
     # spice-gtk can't tell whether a certificate is for an IPv6 address.
     words = (f"--ca-file={setup.path('ca.pem')}", "--cert-subject=O=Test,CN=localhost")
