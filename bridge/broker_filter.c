@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the broker may ask of the kernel. With CAP_SYS_PTRACE one could rule any process of the machine;
- * what a search needs of it is pidfd_getfd(), and nothing here can trace, start a program, open a
- * socket or write a file.
+ * What the broker may ask of the kernel. With CAP_SYS_PTRACE one could rule any process of the
+ * machine; what a search needs of it is pidfd_getfd(), and nothing here can trace, start a program,
+ * open a socket or write a file.
  */
 #include <errno.h>
 #include <fcntl.h>

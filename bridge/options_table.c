@@ -380,7 +380,7 @@ const struct option_spec option_specs[] = {
 		.man = "The socket of a monitor of QEMU (*-qmp unix:*_PATH_*,server=on,wait=off*), "
 		       "which viewers' keys and pointers go to; see *INPUT*. It serves one program "
 		       "at a time, so give the bridge one of its own. Without it viewers may only "
-		       "look.",
+		       "look, but with *--vm* libvirt is tried.",
 		.set = set_qmp,
 	},
 	{

@@ -48,7 +48,10 @@ struct chunk {
 };
 
 struct qmp {
+	char *text; /* what it is called in the log */
 	struct sockaddr_un name;
+	int (*dial)(void *data); /* NULL: by the name */
+	void *dial_data;
 	GArray *listeners; /* struct listening */
 	struct qmp_counters counters;
 
@@ -91,11 +94,10 @@ static void retry_later(struct qmp *qmp)
 static void tell_why_not(struct qmp *qmp, const char *sentence)
 {
 	if (!qmp->told_lost) {
-		log_warning(
-			"QMP %s: %s; trying again until it works", qmp->name.sun_path, sentence);
+		log_warning("QMP %s: %s; trying again until it works", qmp->text, sentence);
 		qmp->told_lost = true;
 	} else {
-		log_debug("QMP %s: %s", qmp->name.sun_path, sentence);
+		log_debug("QMP %s: %s", qmp->text, sentence);
 	}
 }
 
@@ -350,9 +352,9 @@ static void negotiated(void *data, JsonNode *answer, const char *why)
 	qmp->since = g_get_monotonic_time();
 	qmp->counters.connects++;
 	if (qmp->told_connected) {
-		log_debug("QMP %s: connected", qmp->name.sun_path);
+		log_debug("QMP %s: connected", qmp->text);
 	} else {
-		log_info("QMP %s: connected", qmp->name.sun_path);
+		log_info("QMP %s: connected", qmp->text);
 		qmp->told_connected = true;
 	}
 	tell_connected(qmp, true);
@@ -367,7 +369,7 @@ static const char *handle_greeting(struct qmp *qmp, JsonObject *object)
 	if (!greeting) {
 		return "what listens there does not greet as QEMU does; name a socket of a -qmp option";
 	}
-	log_debug("QMP %s: QEMU %" PRId64 ".%" PRId64, qmp->name.sun_path,
+	log_debug("QMP %s: QEMU %" PRId64 ".%" PRId64, qmp->text,
 		qemu ? member_int(qemu, "major", -1) : -1,
 		qemu ? member_int(qemu, "minor", -1) : -1);
 	forget_source(&qmp->timer);
@@ -409,7 +411,7 @@ static const char *handle_answer(struct qmp *qmp, JsonObject *object)
 	if (!answer) {
 		why = error ? member_string(error, "desc") : NULL;
 		if (!waiting.answer) {
-			log_debug("QMP %s: %s", qmp->name.sun_path, why ? why : "an error");
+			log_debug("QMP %s: %s", qmp->text, why ? why : "an error");
 			return NULL;
 		}
 		waiting.answer(waiting.data, NULL, why ? why : "QEMU refused without a reason");
@@ -516,21 +518,34 @@ static gboolean on_silent(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
+/* 0 or errno. */
+static int open_socket(struct qmp *qmp)
+{
+	if (qmp->dial) {
+		qmp->fd = qmp->dial(qmp->dial_data);
+		return qmp->fd < 0 ? -qmp->fd : 0;
+	}
+	qmp->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	/* A unix socket connects at once or not at all: EAGAIN is a full queue there. */
+	if (qmp->fd < 0 ||
+		connect(qmp->fd, (const struct sockaddr *)&qmp->name, sizeof(qmp->name)) < 0) {
+		return errno;
+	}
+	return 0;
+}
+
 static void connect_now(struct qmp *qmp)
 {
 	char text[128];
 	int error;
 
-	qmp->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	/* A unix socket connects at once or not at all: EAGAIN is a full queue there. */
-	if (qmp->fd >= 0 &&
-		connect(qmp->fd, (const struct sockaddr *)&qmp->name, sizeof(qmp->name)) == 0) {
+	error = open_socket(qmp);
+	if (!error) {
 		qmp->state = STATE_GREETING;
 		qmp->in = g_unix_fd_add(qmp->fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_readable, qmp);
 		qmp->timer = g_timeout_add(SILENT_MS, on_silent, qmp);
 		return;
 	}
-	error = errno;
 	close_socket(qmp);
 	snprintf(text, sizeof(text), "%s", strerror(error));
 	if (error == EACCES || error == EPERM) {
@@ -544,7 +559,31 @@ static void connect_now(struct qmp *qmp)
 	retry_later(qmp);
 }
 
-/* The first try too comes from the main loop: callers add their events after qmp_create(). */
+/* The first try too comes from the main loop: callers add their events after this. */
+static struct qmp *create(const char *text)
+{
+	struct qmp *qmp = g_new0(struct qmp, 1);
+
+	qmp->text = g_strdup(text);
+	qmp->listeners = g_array_new(FALSE, FALSE, sizeof(struct listening));
+	qmp->object = g_byte_array_new();
+	g_queue_init(&qmp->chunks);
+	qmp->waiting = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
+	qmp->fd = -1;
+	qmp->retry_ms = RETRY_FIRST_MS;
+	qmp->timer = g_timeout_add(0, on_retry, qmp);
+	return qmp;
+}
+
+struct qmp *qmp_create_dialled(const char *name, int (*dial)(void *data), void *data)
+{
+	struct qmp *qmp = create(name);
+
+	qmp->dial = dial;
+	qmp->dial_data = data;
+	return qmp;
+}
+
 struct qmp *qmp_create(const char *path, char *why, size_t why_size)
 {
 	struct qmp *qmp;
@@ -557,16 +596,9 @@ struct qmp *qmp_create(const char *path, char *why, size_t why_size)
 		errno = EINVAL;
 		return NULL;
 	}
-	qmp = g_new0(struct qmp, 1);
+	qmp = create(path);
 	qmp->name.sun_family = AF_UNIX;
 	memcpy(qmp->name.sun_path, path, length);
-	qmp->listeners = g_array_new(FALSE, FALSE, sizeof(struct listening));
-	qmp->object = g_byte_array_new();
-	g_queue_init(&qmp->chunks);
-	qmp->waiting = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
-	qmp->fd = -1;
-	qmp->retry_ms = RETRY_FIRST_MS;
-	qmp->timer = g_timeout_add(0, on_retry, qmp);
 	return qmp;
 }
 
@@ -579,6 +611,7 @@ void qmp_destroy(struct qmp *qmp)
 	g_hash_table_unref(qmp->waiting);
 	g_byte_array_unref(qmp->object);
 	g_array_unref(qmp->listeners);
+	g_free(qmp->text);
 	g_free(qmp);
 }
 

@@ -36,6 +36,11 @@ struct qmp_events {
 
 /* path: of the unix socket. NULL with errno and one line in why for a path that can't be one. */
 struct qmp *qmp_create(const char *path, char *why, size_t why_size);
+/*
+ * The same through connections that dial makes: a stream socket's fd, which becomes the qmp's, or
+ * -errno. name is for the log.
+ */
+struct qmp *qmp_create_dialled(const char *name, int (*dial)(void *data), void *data);
 /* Not from a callback. No answer is called any more. */
 void qmp_destroy(struct qmp *qmp);
 

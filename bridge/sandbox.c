@@ -203,7 +203,7 @@ int sandbox_filter(char *why, size_t why_size)
 		return rc;
 	}
 	if (!notifies) {
-		log_warning("sandbox: this kernel (before 5.0) can't tell of system calls that are "
+		log_warning("sandbox: this kernel (before 5.7) can't tell of system calls that are "
 			    "refused: they are not counted");
 	}
 	sandbox.loaded = true;

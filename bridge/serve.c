@@ -13,6 +13,7 @@
 #include "bridge/audio.h"
 #include "bridge/broker.h"
 #include "bridge/capture.h"
+#include "bridge/control.h"
 #include "bridge/identity.h"
 #include "bridge/input.h"
 #include "bridge/launch.h"
@@ -51,9 +52,10 @@ struct server {
 	struct capture *capture;
 	struct viewers *viewers;
 	struct relays *relays;
-	struct qmp *monitor; /* NULL: there is none to be had */
+	struct control *control;
+	struct qmp *monitor; /* control's; NULL: there is none to be had */
 	struct follow *follow;
-	struct input *input; /* NULL: viewers may only look */
+	struct input *input; /* control's; NULL: viewers may only look */
 	struct identity *identity;
 	struct size *size;
 	struct audio *audio; /* NULL: there is none */
@@ -113,41 +115,6 @@ static const struct viewers_events viewers_events = {
 	.ready = on_ready,
 	.resize = on_resize,
 	.count = on_viewers,
-};
-
-static void on_pointer(void *data, enum spice_pointer pointer)
-{
-	const struct server *server = data;
-
-	viewers_set_pointer(server->viewers, pointer);
-}
-
-static void on_leds(void *data, uint8_t leds)
-{
-	const struct server *server = data;
-
-	viewers_set_leds(server->viewers, leds);
-}
-
-static void on_input_sent(void *data)
-{
-	const struct server *server = data;
-
-	capture_hurry(server->capture);
-}
-
-static void on_pointed(void *data, uint32_t x, uint32_t y)
-{
-	const struct server *server = data;
-
-	capture_pointed(server->capture, x, y);
-}
-
-static const struct input_ops input_ops = {
-	.pointer = on_pointer,
-	.leds = on_leds,
-	.sent = on_input_sent,
-	.pointed = on_pointed,
 };
 
 static void on_accepted(int fd, void *data)
@@ -367,40 +334,16 @@ static int open_source(struct server *server, char *why, size_t why_size)
 	return EXIT_OK;
 }
 
-/* The monitor that is named, or that of a QEMU which we start; NULL: there is none. */
-static const char *monitor_path(const struct server *server)
+static int open_control(struct server *server, char *why, size_t why_size)
 {
-	if (server->options->qmp) {
-		return server->options->qmp;
+	if (control_open(server->control, server->viewers, server->capture, why, why_size) < 0) {
+		return EXIT_FAILED;
 	}
-	return server->qmp[0] ? server->qmp : NULL;
-}
-
-static bool takes_input(const struct server *server)
-{
-	return server->options->input != INPUT_NONE && monitor_path(server);
-}
-
-static int open_monitor(struct server *server, char *why, size_t why_size)
-{
-	const struct options *options = server->options;
-	const char *path = monitor_path(server);
-
-	if (path) {
-		server->monitor = qmp_create(path, why, why_size);
-		if (!server->monitor) {
-			return EXIT_FAILED;
-		}
+	server->input = control_input(server->control);
+	server->monitor = control_monitor(server->control);
+	if (server->monitor) {
 		relays_set_monitor(server->relays, server->monitor);
 		server->follow = follow_create(server->monitor, server->capture);
-	}
-	if (options->input == INPUT_NONE) {
-		log_info("input: none, as was asked for; viewers may only look");
-	} else if (!takes_input(server)) {
-		log_info("input: no --qmp names a monitor of QEMU; viewers may only look");
-	} else {
-		server->input = input_create(server->monitor, &input_ops, server);
-		viewers_set_input(server->viewers, server->input);
 	}
 	return EXIT_OK;
 }
@@ -475,7 +418,7 @@ static int start_display(struct server *server, char *why, size_t why_size)
 		return EXIT_FAILED;
 	}
 	choose_resizer(server);
-	if (open_monitor(server, why, why_size) != EXIT_OK ||
+	if (open_control(server, why, why_size) != EXIT_OK ||
 		open_audio(server, why, why_size) != EXIT_OK) {
 		return EXIT_FAILED;
 	}
@@ -554,11 +497,7 @@ static void finish(struct server *server)
 	if (server->capture) {
 		capture_stop(server->capture);
 	}
-	if (server->viewers) {
-		viewers_set_input(server->viewers, NULL);
-	}
-	input_destroy(server->input);
-	qmp_destroy(server->monitor);
+	control_destroy(server->control);
 	follow_destroy(server->follow);
 	identity_destroy(server->identity);
 	audio_destroy(server->audio);
@@ -582,10 +521,16 @@ int serve(const struct options *options)
 	struct server server = {.options = options};
 	char why[512] = "";
 
-	/* Before there are threads, sockets and guests: it is a copy of what we are now. */
+	/* Before there are threads, sockets and guests: they are copies of what we are now. */
 	if (start_broker(&server, why, sizeof(why)) < 0) {
 		log_error("%s", why);
 		return EXIT_SOURCE;
+	}
+	server.control = control_create(options, server.qmp, why, sizeof(why));
+	if (!server.control) {
+		log_error("%s", why);
+		broker_destroy(server.broker);
+		return EXIT_FAILED;
 	}
 	/* Who runs us may let us give the sockets away: nobody is answered yet. */
 	int code = start_listening(&server, why, sizeof(why));

@@ -118,7 +118,9 @@ static void end(struct source *source, int status)
 /* What viewers read while there is nothing. */
 static void tell_waiting(struct source *source, const char *before)
 {
+	static const char *const ends[] = {": ", "; "};
 	char sentence[600];
+	size_t length;
 	bool off = source->result == -ESRCH;
 
 	if (source->why[0] == '\0' || strcmp(source->why, before) == 0) {
@@ -130,7 +132,17 @@ static void tell_waiting(struct source *source, const char *before)
 	} else {
 		log_warning("waiting: %s", source->why);
 	}
-	snprintf(sentence, sizeof(sentence), "waiting for the device: %s", source->why);
+	/* The cause, without the remedy, which is not for those who only look. */
+	length = strlen(source->why);
+	for (size_t i = 0; i < G_N_ELEMENTS(ends); i++) {
+		const char *end_of_cause = strstr(source->why, ends[i]);
+
+		if (end_of_cause && (size_t)(end_of_cause - source->why) < length) {
+			length = (size_t)(end_of_cause - source->why);
+		}
+	}
+	snprintf(sentence, sizeof(sentence), "waiting for the device: %.*s", (int)length,
+		source->why);
 	source->events->waiting(source->data, off ? OFF : sentence);
 }
 

@@ -190,5 +190,29 @@ def asleep(setup):
         machine.stop()
 
 
+def reset(setup):
+    """A guest that starts anew: no display, the firmware's mode, its own again; one viewer sees it."""
+    machine = Qmp(setup.path("qmp"))
+    try:
+        with setup.bridge("%dx%d,scene=desktop" % SIZE, (f"--qmp=unix:{machine.path}",)) as b:
+            machine.wait_connected()
+            with setup.client(b.tcp) as viewer:
+                viewer.size(*SIZE)
+                machine.event("RESET")
+                b.command("blank")
+                wait_state(b, 1, "the card between two modes")
+                for size in ((720, 400), (640, 480), SIZE):
+                    b.mode(*size)
+                    b.command("unblank")
+                    viewer.size(*size)
+                b.pause()
+                viewer.compare(b.reference())
+                case.check(not any(e.startswith("disconnected") for e in viewer.events),
+                           "the viewer had to connect again")
+                case.check(b.counters()["capture"]["hurries"] > 0, "the reset made nobody look")
+    finally:
+        machine.stop()
+
+
 if __name__ == "__main__":
-    case.main(end_beside_a_stopped_viewer, end_without_viewer, imports_end, paused, asleep)
+    case.main(end_beside_a_stopped_viewer, end_without_viewer, imports_end, paused, asleep, reset)

@@ -143,6 +143,7 @@ def vm_comes_and_goes(setup):
             let_go = time.monotonic() - begin
             case.check(not holds(b.child(), red), "the broker holds the device")
         b.wait_said("the device was let go")
+        case.wait_for("the card", 10, lambda: viewer.do("pixel 1 1")["rgb"] != "ff0000")
         with qemu(setup, blue):
             begin = time.monotonic()
             viewer.compare(blue_seen, ms=10000)
@@ -281,6 +282,15 @@ def hand_over(path, message, fds):
         return launcher.recv(4096).decode()
 
 
+def listens(path):
+    with socket.socket(socket.AF_UNIX) as launcher:
+        try:
+            launcher.connect(path)
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+    return True
+
+
 def fd_socket(setup):
     """A launcher hands over, wrong ones are told why, the owner's end is followed."""
     red, red_seen = device(setup, "red", 0xff0000)
@@ -328,6 +338,34 @@ def fd_socket(setup):
             case.check("may not hand over" in done.stdout, f"{done}")
         os.close(pidfd)
     case.check(not os.path.exists(path), "the socket's file is still there")
+
+
+def fd_socket_stalls(setup):
+    """Launchers that say nothing are dropped; probe waits for one that does."""
+    red, _ = device(setup, "red", 0xff0000)
+    path = setup.path("fd")
+    with serving(setup, ["--fd-socket", path]) as b, contextlib.ExitStack() as stack:
+        silent = []
+        for _ in range(9):
+            silent.append(stack.enter_context(socket.socket(socket.AF_UNIX)))
+            silent[-1].settimeout(10)
+            silent[-1].connect(path)
+        case.check(silent[8].recv(100) == b"", "there is room for any number")
+        for launcher in silent[:8]:
+            case.check(b"in time" in launcher.recv(100), "not told")
+        case.check(b.counters()["source"]["refused"] == 9, "not counted")
+    probe = subprocess.Popen([*shim(setup), setup.program, "probe", "--fd-socket", path],
+                             stdout=subprocess.PIPE, text=True)
+    try:
+        case.wait_for("probe listens", 20, lambda: listens(path))
+        with open(red, "r+b") as file:
+            answer = hand_over(path, b"vgpu-bridge-fd 1\nname=my guest\n\n", [file.fileno()])
+        case.check(answer == "ok\n", answer)
+        text = probe.communicate(timeout=20)[0]
+        case.check(probe.returncode == 0 and "my guest" in text and "640x480" in text, text)
+    finally:
+        probe.kill()
+        probe.wait()
 
 
 def run_verb(setup):
@@ -410,4 +448,4 @@ def run_survives(setup):
 
 if __name__ == "__main__":
     case.main(vm_comes_and_goes, broker_is_alone, broker_dies, several_devices, rights, own_user,
-              fd_socket, run_verb, bound_later, run_survives)
+              fd_socket, fd_socket_stalls, run_verb, bound_later, run_survives)

@@ -5,16 +5,18 @@
 Both speak of type, reader and length (32 bits each), QEMU big endian and the viewer little.
 """
 
+import contextlib
 import os
 import struct
 
 import case
 import chardev
-import rawspice
+import rawlink
 from case import check, wait_for
 
 INIT, ERROR, READER_ADD, READER_REMOVE, ATR, CARD_REMOVE, APDU = range(1, 8)
-DATA = 101  # SPICE's message that holds one of those
+SMARTCARD = 8  # SPICE's channel
+DATA = 101  # and its message that holds one of those
 NO_READER = 0xffffffff
 LONGEST = 270  # of what the guest sends, bytes
 
@@ -26,17 +28,26 @@ def message(kind, body=b"", order=">", reader=0):
 class Card:
     """The viewer's side, with a card in the reader."""
 
-    def __init__(self, viewer):
-        self.channel = viewer.channel(rawspice.SMARTCARD)
+    def __init__(self, path):
+        self.main = rawlink.connect(path)
+        self.channel = rawlink.connect(path, rawlink.session(self.main), SMARTCARD)
         self.send(READER_ADD, reader=NO_READER)
         self.send(ATR, b"atr of a card")
 
     def send(self, kind, body=b"", reader=0):
-        self.channel.send(DATA, message(kind, body, "<", reader))
+        data = message(kind, body, "<", reader)
+        self.channel.sendall(struct.pack("<HI", DATA, len(data)) + data)
 
     def expect(self, body):
-        got = self.channel.receive(DATA)
+        kind = None
+        while kind != DATA:
+            kind, size = struct.unpack("<HI", rawlink.receive(self.channel, 6))
+            got = rawlink.receive(self.channel, size)
         check(got == message(APDU, body, "<"), f"the card got {got[:40]}..., not {body[:40]}...")
+
+    def close(self):
+        self.channel.close()
+        self.main.close()
 
 
 def reads(device, wanted):
@@ -50,8 +61,7 @@ def card(setup):
         added = message(READER_ADD) + message(ATR, b"atr of a card")
         for number in range(2):
             device.received.clear()
-            with rawspice.Viewer(b.socket_path) as viewer:
-                reader = Card(viewer)
+            with contextlib.closing(Card(b.socket_path)) as reader:
                 reads(device, added)
                 device.send(message(INIT, b"init") + message(APDU, b"select"))
                 reader.expect(b"select")

@@ -56,7 +56,9 @@ static void start(struct guest *guest, const struct size_options *options)
 {
 	struct size_options chosen = options ? *options : (struct size_options){0};
 
-	chosen.settle_ms = SETTLE_MS;
+	if (!chosen.settle_ms) {
+		chosen.settle_ms = SETTLE_MS;
+	}
 	*guest = (struct guest){.width = 1280, .height = 720};
 	guest->size = size_create(&chosen, &ops, guest);
 }
@@ -87,12 +89,10 @@ static void pass(unsigned ms)
 static void settled(struct guest *guest)
 {
 	uint64_t before = counters(guest)->settled;
-	int64_t begin = g_get_monotonic_time();
 
 	while (counters(guest)->settled == before) {
 		g_main_context_iteration(NULL, TRUE);
 	}
-	assert_true(g_get_monotonic_time() - begin >= (SETTLE_MS - 20) * 1000);
 }
 
 static void assert_given(const struct guest *guest, unsigned times, uint32_t width, uint32_t height)
@@ -108,16 +108,21 @@ static void assert_given(const struct guest *guest, unsigned times, uint32_t wid
 /* A window that is dragged asks all the time. */
 static void test_drag(void **state)
 {
+	/* Long, for a machine that is busy: a pause of that length would be the end of a drag. */
+	const struct size_options patient = {.settle_ms = 1500};
 	struct guest guest;
+	int64_t last = 0;
 
-	start(&guest, NULL);
+	start(&guest, &patient);
 	size_attached(guest.size, &hd, NULL, 0);
 	for (unsigned i = 0; i < 25; i++) {
+		last = g_get_monotonic_time();
 		size_request(guest.size, 800 + 10 * i, 601 + 5 * i);
 		pass(20);
 	}
 	assert_int_equal(guest.given, 0);
 	settled(&guest);
+	assert_true(g_get_monotonic_time() - last >= 1490000);
 	assert_given(&guest, 1, 1040, 720);
 	assert_int_equal(counters(&guest)->requests, 25);
 	assert_int_equal(counters(&guest)->settled, 1);

@@ -487,6 +487,43 @@ def edid(setup):
                 check(process.wait(60) == 0, f"{kind}: set-edid failed")
 
 
+def preferred(blob):
+    """The size in a good EDID's first detailed timing."""
+    check(len(blob) == 128 and blob[:8] == bytes([0] + [255] * 6 + [0]) and sum(blob) % 256 == 0,
+          f"no EDID: {blob.hex()}")
+    return blob[56] | (blob[58] & 0xf0) << 4, blob[59] | (blob[61] & 0xf0) << 4
+
+
+def window(setup):
+    """A viewer's window, within the device's limits, is what the guest's monitor is like."""
+    for kind, limited in (("mbochs-medium", (1920, 1080)), ("vbtest-plain", (1600, 900))):
+        with Device(kind) as device:
+            if kind == "vbtest-plain":
+                device.control(edid_max=128, edid_xres=1600, edid_yres=1200)
+
+            def seen():
+                if kind == "vbtest-plain":
+                    with open(f"{device.path}/vbtest/edid", "rb") as file:
+                        return file.read()
+                poke(b.pid, "edid", setup.path("seen"))
+                with open(setup.path("seen"), "rb") as file:
+                    return file.read(128)
+
+            # The bed's own viewer only looks.
+            with setup.serve(device) as (b, _), setup.client(b.unix) as viewer:
+                viewer.wait_event("agent 1", 60)
+                sizes = (((1283, 801), (1280, 800)), ((3840, 2160), limited))
+                for i, (asked, wanted) in enumerate(sizes):
+                    viewer.do("resize {} {}".format(*asked))
+                    wait_for("an EDID", 60, lambda: b.counters()["capture"]["edids"] == i + 1)
+                    if kind == "vbtest-plain":
+                        wait_for("the link", 60, lambda: device.status()["link_ups"] == i + 1)
+                        check(device.status()["link_state"] == 1, f"{device.status()}")
+                    size = preferred(seen())
+                    check(size == wanted, f"{kind}: {asked} became {size}, not {wanted}")
+                check(b.counters()["size"]["limited"] == 1, f"{b.counters()['size']}")
+
+
 BOTH = ("cpu", "gl")
 CASES = (
     (mdpy, ("cpu",)),
@@ -496,6 +533,7 @@ CASES = (
     (mbochs_stock, BOTH),
     (mbochs_probe, ("cpu",)),
     (edid, ("cpu",)),
+    (window, ("cpu",)),
     (flips, BOTH),
     (ids_again, ("cpu",)),
     (transient, ("cpu",)),
