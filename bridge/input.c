@@ -19,6 +19,8 @@
 #define FLIGHT_MAX 8
 /* A QEMU that has answered nothing for so long stands still. */
 #define STALL_MS 2000
+/* At the end: until QEMU has let go of what was held. */
+#define LAST_WORDS_MS 200
 
 #define BUTTONS                                                                \
 	(SPICE_MOUSE_BUTTON_MASK_LEFT | SPICE_MOUSE_BUTTON_MASK_MIDDLE |       \
@@ -521,14 +523,20 @@ struct input *input_create(struct qmp *qmp, const struct input_ops *ops, void *d
 
 void input_destroy(struct input *input)
 {
+	uint64_t sent;
+
 	if (!input) {
 		return;
 	}
+	sent = qmp_counters(input->qmp)->commands;
 	for (unsigned i = 0; i < INPUT_SEATS; i++) {
 		input_end(input, i);
 	}
 	if (takes_input(input) && (!input->dirty || mend(input))) {
 		send_batch(input);
+	}
+	if (qmp_counters(input->qmp)->commands != sent) {
+		qmp_settle(input->qmp, LAST_WORDS_MS);
 	}
 	if (input->stall) {
 		g_source_remove(input->stall);

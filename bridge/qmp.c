@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <glib-unix.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -600,6 +601,23 @@ struct qmp *qmp_create(const char *path, char *why, size_t why_size)
 	qmp->name.sun_family = AF_UNIX;
 	memcpy(qmp->name.sun_path, path, length);
 	return qmp;
+}
+
+void qmp_settle(struct qmp *qmp, int ms)
+{
+	int64_t end = g_get_monotonic_time() + ms * 1000LL;
+	int64_t left;
+
+	while (qmp->state == STATE_READY && g_hash_table_size(qmp->waiting) &&
+		(left = end - g_get_monotonic_time()) > 0) {
+		struct pollfd poll_fd = {.fd = qmp->fd, .events = POLLIN};
+		guint in = qmp->in;
+
+		if (poll(&poll_fd, 1, (int)(left / 1000 + 1)) > 0 &&
+			!on_readable(qmp->fd, G_IO_IN, qmp)) {
+			g_source_remove(in);
+		}
+	}
 }
 
 void qmp_destroy(struct qmp *qmp)

@@ -56,6 +56,12 @@ bool qmp_is_connected(const struct qmp *qmp);
 int qmp_command(struct qmp *qmp, const char *name, JsonObject *arguments, int fd, qmp_answer answer,
 	void *data);
 
+/*
+ * For the end of the program: waits until every command is answered, ms at most, and calls who waits.
+ * QEMU forgets commands that it has received but not yet run when their connection closes.
+ */
+void qmp_settle(struct qmp *qmp, int ms);
+
 const struct qmp_counters *qmp_counters(const struct qmp *qmp);
 
 #endif

@@ -440,4 +440,30 @@ def stuck(bed, hands, eyes):
         bed.reports.wait("a key of the next viewer", typed)
 
 
-case.main(keys_ps2, keys_virtio, absolute, side_buttons, relative, many)
+def ended(setup):
+    """The bridge ends with keys held: they are let go, each time."""
+    with contextlib.ExitStack() as stack:
+        machine = stack.enter_context(guest.Guest(setup, "input.img"))
+        machine.connect()
+        reports = guest.Reports(machine)
+        reports.boot()
+        number = reports.device("at", "keyboard")
+        held = [keyboard.KEYS[scancode] for scancode in (keyboard.SHIFT, keyboard.A)]
+        for _ in range(5):
+            with setup.bridge("1280x720", [f"--qmp=unix:{machine.qmp}"], tcp=False) as b:
+                with setup.client(b.unix) as viewer:
+                    viewer.wait_event("mouse-mode")
+                    viewer.inputs_open()
+                    case.wait_for("the monitor", 10, lambda b=b: any(
+                        "pointer is relative" in line for line in b.lines))
+                    reports.take()
+                    viewer.key_down(keyboard.SHIFT)
+                    viewer.key_down(keyboard.A)
+                    reports.expect_keys([(code, 1) for code in held], number)
+                    case.check(b.stop()[1] == 0, "the bridge ended badly")
+            reports.wait("the release of all keys", lambda: len(reports.keys(number)) >= 2, 5)
+            case.check(sorted(reports.keys(number)) == sorted((code, 0) for code in held),
+                       f"the guest saw {reports.keys(number)}")
+
+
+case.main(keys_ps2, keys_virtio, absolute, side_buttons, relative, many, ended)

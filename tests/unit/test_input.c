@@ -206,6 +206,7 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
+	qemu_close(&f->qemu.fd); /* or the last words would wait for it */
 	input_destroy(f->input);
 	qmp_destroy(f->qmp);
 	qemu_finish(&f->qemu);

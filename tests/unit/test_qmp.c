@@ -359,6 +359,31 @@ static void not_answered(void **state)
 	assert_int_equal(f->failures, 1024);
 }
 
+/* The last command of a program is waited for, not long, and not after the connection. */
+static void settles(void **state)
+{
+	struct fixture *f = *state;
+	gint64 began;
+
+	begin(f);
+	qmp_settle(f->qmp, 10000); /* nothing is under way */
+	assert_int_equal(qmp_command(f->qmp, "cont", NULL, -1, on_answer, f), 0);
+	RUN_UNTIL(qemu_hears(&f->qemu));
+	began = g_get_monotonic_time();
+	qmp_settle(f->qmp, 50);
+	assert_true(g_get_monotonic_time() - began >= 50 * 1000);
+	assert_int_equal(f->answers, 0);
+	qemu_answer(&f->qemu, heard_id(&f->qemu), "\"return\": {}");
+	qmp_settle(f->qmp, 10000);
+	assert_int_equal(f->answers, 1);
+	assert_int_equal(f->failures, 0);
+	assert_int_equal(qmp_command(f->qmp, "stop", NULL, -1, on_answer, f), 0);
+	qemu_close(&f->qemu.fd);
+	qmp_settle(f->qmp, 10000);
+	assert_int_equal(f->failures, 1);
+	assert_int_equal(f->losses, 1);
+}
+
 static void descriptor(void **state)
 {
 	struct fixture *f = *state;
@@ -439,6 +464,7 @@ int main(void)
 		TEST(not_read),
 		TEST(not_answered),
 		TEST(descriptor),
+		TEST(settles),
 		cmocka_unit_test(bad_paths),
 		cmocka_unit_test(scanner),
 	};
