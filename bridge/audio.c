@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "bridge/audio_format.h"
+#include "bridge/audio_offer.h"
 #include "bridge/log.h"
 #include "bridge/qmp.h"
 #include "spice/audio.h"
@@ -426,21 +427,6 @@ static void on_fd_given(void *data, JsonNode *answer, const char *why)
 	ask(audio, "add_client", arguments, -1, on_client_added);
 }
 
-/* Does QEMU offer sound? Else to add a client would only be noise, or disturb another one. */
-static bool offers_sound(JsonNode *answer)
-{
-	JsonObject *options;
-
-	if (!answer || !JSON_NODE_HOLDS_OBJECT(answer)) {
-		return false;
-	}
-	options = json_node_get_object(answer);
-	return !g_strcmp0(
-		       json_object_get_string_member_with_default(options, "type", ""), "dbus") &&
-		json_object_get_boolean_member_with_default(options, "p2p", FALSE) &&
-		*json_object_get_string_member_with_default(options, "audiodev", "");
-}
-
 static void on_options(void *data, JsonNode *answer, const char *why)
 {
 	struct audio *audio = data;
@@ -449,7 +435,7 @@ static void on_options(void *data, JsonNode *answer, const char *why)
 	if (!still_wanted(audio)) {
 		return;
 	}
-	if (!offers_sound(answer)) {
+	if (!audio_is_offered(answer)) {
 		audio->refused = true;
 		log_info("no sound: QEMU was not started with -audiodev dbus,id=ID -display "
 			 "dbus,p2p=yes,audiodev=ID");
@@ -465,26 +451,6 @@ static void on_options(void *data, JsonNode *answer, const char *why)
 	ask(audio, "getfd", arguments, audio->end, on_fd_given);
 }
 
-/* QEMU below 8.1 dies of a listener that comes without a bus. (The cure is of March 2023.) */
-static bool is_safe(JsonNode *answer)
-{
-	JsonObject *version;
-	JsonNode *member;
-	gint64 major, minor;
-
-	if (!answer || !JSON_NODE_HOLDS_OBJECT(answer)) {
-		return false;
-	}
-	member = json_object_get_member(json_node_get_object(answer), "qemu");
-	if (!member || !JSON_NODE_HOLDS_OBJECT(member)) {
-		return false;
-	}
-	version = json_node_get_object(member);
-	major = json_object_get_int_member_with_default(version, "major", 0);
-	minor = json_object_get_int_member_with_default(version, "minor", 0);
-	return major > 8 || (major == 8 && minor >= 1);
-}
-
 static void on_version(void *data, JsonNode *answer, const char *why)
 {
 	struct audio *audio = data;
@@ -492,7 +458,7 @@ static void on_version(void *data, JsonNode *answer, const char *why)
 	if (!still_wanted(audio)) {
 		return;
 	}
-	if (is_safe(answer)) {
+	if (audio_is_safe(answer)) {
 		ask(audio, "query-display-options", NULL, -1, on_options);
 		return;
 	}
