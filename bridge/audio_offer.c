@@ -23,13 +23,15 @@ bool audio_is_safe(JsonNode *answer)
 bool audio_is_offered(JsonNode *answer)
 {
 	JsonObject *options;
+	const char *type, *audiodev;
 
 	if (!answer || !JSON_NODE_HOLDS_OBJECT(answer)) {
 		return false;
 	}
 	options = json_node_get_object(answer);
-	return !g_strcmp0(
-		       json_object_get_string_member_with_default(options, "type", ""), "dbus") &&
-		json_object_get_boolean_member_with_default(options, "p2p", FALSE) &&
-		*json_object_get_string_member_with_default(options, "audiodev", "");
+	/* NULL for what is no string. */
+	type = json_object_get_string_member_with_default(options, "type", "");
+	audiodev = json_object_get_string_member_with_default(options, "audiodev", "");
+	return !g_strcmp0(type, "dbus") && audiodev && *audiodev &&
+		json_object_get_boolean_member_with_default(options, "p2p", FALSE);
 }

@@ -282,6 +282,9 @@ static void test_not_offered(void **state)
 		"\"return\": {\"type\": \"none\"}",
 		"\"return\": {\"type\": \"dbus\", \"p2p\": true}",
 		"\"return\": {\"type\": \"dbus\", \"audiodev\": \"snd\"}",
+		"\"return\": {\"type\": \"dbus\", \"p2p\": true, \"audiodev\": null}",
+		"\"return\": {\"type\": \"dbus\", \"p2p\": true, \"audiodev\": 5}",
+		"\"return\": {\"type\": {}, \"p2p\": [], \"audiodev\": []}",
 		"\"return\": [1]",
 		"\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"no\"}",
 	};
