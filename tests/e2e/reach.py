@@ -48,6 +48,11 @@ def shim(setup):
     return ["env", f"LD_PRELOAD={setup.build}/tests/fake/libfake-vfio.so"]
 
 
+def name_of(pid):
+    with open(f"/proc/{pid}/comm", encoding="utf-8") as file:
+        return file.read().strip()
+
+
 class Serving(bridge.Bridge):
     """A bridge with another source than a simulated one."""
 
@@ -67,8 +72,10 @@ class Serving(bridge.Bridge):
         """Of the broker, by name."""
         with open(f"/proc/{self.pid}/task/{self.pid}/children", encoding="ascii") as file:
             children = file.read().split()
-        case.check(len(children) == 1, f"not one child but {children}")
-        return int(children[0])
+        # With --vm there may be the one that speaks to libvirt, too.
+        brokers = [pid for pid in children if name_of(pid) in ("vgpu-broker", "vgpu-launcher")]
+        case.check(len(brokers) == 1, f"not one broker in {children}")
+        return int(brokers[0])
 
 
 @contextlib.contextmanager
