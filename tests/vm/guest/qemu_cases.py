@@ -107,7 +107,7 @@ def attach(setup):
 
 
 def follows(setup):
-    """A reset, a mode set, a stop and what comes after it; at the end the machine is off."""
+    """A reset, a mode set, a stop and what comes after it."""
     group_only(setup)
     with Device("mbochs-medium") as device, Qemu(setup, device) as q:
         with setup.serve(device, (["--vm=guest"], []), [f"--qmp=unix:{q.qmp}"],
@@ -131,7 +131,7 @@ def follows(setup):
                      lambda: viewer.do("hash")["hash"] != before)
             q.monitor.command("cont")
             viewer.compare(path, MS)
-            q.reset()
+            poke(q.pid, "mode", 1024, 768)
             viewer.size(1024, 768, MS)
             screen.wait(PROMPT)
 
