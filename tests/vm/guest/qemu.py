@@ -62,7 +62,7 @@ class Monitor:
 def words(device, *more, vfio=None, name="guest"):
     """The command line of a guest that shows its firmware on the device."""
     vfio = vfio or f"vfio-pci,sysfsdev={device.path}"
-    return [PROGRAM, "-name", f"guest={name}", "-accel", "tcg", "-m", "64", "-nodefaults",
+    return [PROGRAM, "-name", name, "-accel", "tcg", "-m", "64", "-nodefaults",
             "-vga", "none", "-display", "none", "-boot", f"menu=on,splash-time={MENU_WAIT * 1000}",
             "-device", f"{vfio},display=off,romfile={VIDEO_BIOS}", *more]
 
