@@ -138,7 +138,7 @@ def vm_comes_and_goes(setup):
         b.wait_said("no virtual machine called one")
         with qemu(setup, red) as process:
             viewer.size(WIDTH, HEIGHT)
-            viewer.compare(red_seen)
+            viewer.compare(red_seen, ms=15000)
             case.check(os.readlink(f"/proc/{b.pid}/fd/200") == red, "the device is not number 200")
             with open(f"/proc/{b.pid}/status", encoding="utf-8") as file:
                 status = file.read()
