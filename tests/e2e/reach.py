@@ -19,6 +19,8 @@ import case
 
 WIDTH, HEIGHT = 640, 480
 NOBODY = 65534
+# Names are the whole machine's: another run of this test may be under way.
+NAME = f"one-{os.getpid()}"
 CAPS = "sys_ptrace,dac_read_search"
 CAP_BITS = 1 << 19 | 1 << 2
 
@@ -95,7 +97,7 @@ def serving(setup, source, *args, code=0, **kwargs):
 
 
 @contextlib.contextmanager
-def qemu(setup, *devices, name="one", before=(), arguments=None, program="qemu-system-test"):
+def qemu(setup, *devices, name=NAME, before=(), arguments=None, program="qemu-system-test"):
     """A process that looks like a QEMU with these devices open."""
     link = setup.path(program)
     if not os.path.exists(link):
@@ -134,8 +136,8 @@ def vm_comes_and_goes(setup):
     """Off, on, killed, on again: one viewer sees it all, and nothing of a dead machine is held."""
     red, red_seen = device(setup, "red", 0xff0000)
     blue, blue_seen = device(setup, "blue", 0x0000ff)
-    with serving(setup, ["--vm", "one"]) as b, setup.client(b.unix) as viewer:
-        b.wait_said("no virtual machine called one")
+    with serving(setup, ["--vm", NAME]) as b, setup.client(b.unix) as viewer:
+        b.wait_said(f"no virtual machine called {NAME}")
         with qemu(setup, red) as process:
             viewer.size(WIDTH, HEIGHT)
             viewer.compare(red_seen, ms=15000)
@@ -197,7 +199,7 @@ def broker_dies(setup):
     """What is shown goes on; what would need it ends, and says why."""
     red, red_seen = device(setup, "red", 0xff0000)
     with qemu(setup, red) as process:
-        with serving(setup, ["--vm", "one"]) as b, setup.client(b.unix) as viewer:
+        with serving(setup, ["--vm", NAME]) as b, setup.client(b.unix) as viewer:
             viewer.compare(red_seen, ms=10000)
             os.kill(b.child(), signal.SIGKILL)
             b.wait_said("the broker has died")
@@ -211,12 +213,12 @@ def several_devices(setup):
     red, _ = device(setup, "red", 0xff0000)
     blue, _ = device(setup, "blue", 0x0000ff)
     with qemu(setup, red, blue) as process:
-        done = subprocess.run([*shim(setup), setup.program, "probe", "--vm", "one"],
+        done = subprocess.run([*shim(setup), setup.program, "probe", "--vm", NAME],
                               capture_output=True, text=True, timeout=30, check=False)
         case.check(done.returncode == 3 and "2 vGPUs" in done.stderr, f"{done}")
         process.kill()
     with qemu(setup, red):
-        done = subprocess.run([*shim(setup), setup.program, "probe", "--vm", "one"],
+        done = subprocess.run([*shim(setup), setup.program, "probe", "--vm", NAME],
                               capture_output=True, text=True, timeout=30, check=False)
         case.check(done.returncode == 0 and "640x480" in done.stdout, f"{done}")
 
@@ -238,7 +240,7 @@ def rights(setup):
     one = set_rights("--inh-caps=-all,+sys_ptrace", "--ambient-caps=-all,+sys_ptrace")
     bare = set_rights("--inh-caps=-all")
     with qemu(setup, red) as process:
-        with serving(setup, ["--vm", "one"], granted) as b, setup.client(b.unix) as viewer:
+        with serving(setup, ["--vm", NAME], granted) as b, setup.client(b.unix) as viewer:
             viewer.compare(red_seen, ms=10000)
             with open(f"/proc/{b.pid}/status", encoding="utf-8") as file:
                 case.check(f"Uid:\t{NOBODY}" in file.read(), "the bridge is another user")
@@ -251,7 +253,7 @@ def rights(setup):
             case.check(done.returncode == 3 and words in done.stderr
                        and len(done.stderr.splitlines()) == 1, f"{before}: {done}")
         # A bridge that may not look says so on its card, and shows the picture once it may.
-        with serving(setup, ["--vm", "one"], bare) as b:
+        with serving(setup, ["--vm", NAME], bare) as b:
             b.wait_said("waiting: process")
             case.check(sum("waiting: " in line for line in b.lines) == 1, "said again and again")
 
@@ -407,7 +409,7 @@ def bound_later(setup):
             bind(red, True)
             viewer.compare(red_seen, ms=10000)
     bind(red, False)
-    with qemu(setup, red), serving(setup, ["--vm", "one"]) as b:
+    with qemu(setup, red), serving(setup, ["--vm", NAME]) as b:
         with setup.client(b.unix) as viewer:
             b.wait_said("has not bound")
             bind(red, True)
