@@ -7,6 +7,7 @@
 
 #include "bridge/capture.h"
 #include "bridge/log.h"
+#include "bridge/members.h"
 #include "bridge/qmp.h"
 
 struct follow {
@@ -39,10 +40,12 @@ static void on_status(void *data, JsonNode *answer, const char *why)
 		return;
 	}
 	object = json_node_get_object(answer);
-	status = json_object_get_string_member_with_default(object, "status", "");
+	status = member_string(object, "status");
 	set_paused(follow,
-		!json_object_get_boolean_member_with_default(object, "running", true) &&
-			strcmp(status, "suspended") != 0 && strcmp(status, "shutdown") != 0);
+		!member_bool(object, "running", true) &&
+			(!status ||
+				(strcmp(status, "suspended") != 0 &&
+					strcmp(status, "shutdown") != 0)));
 }
 
 static void ask(struct follow *follow)

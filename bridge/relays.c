@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "bridge/members.h"
 #include "bridge/options.h"
 #include "bridge/qmp.h"
 #include "bridge/relay.h"
@@ -62,11 +63,9 @@ static bool is_socket(const char *filename, const char *path)
 
 static void on_chardev(struct relays *relays, JsonObject *chardev)
 {
-	const char *filename;
+	const char *filename = member_string(chardev, "filename");
 
-	filename = json_object_get_string_member_with_default(chardev, "filename", NULL);
-	if (!filename ||
-		json_object_get_boolean_member_with_default(chardev, "frontend-open", TRUE)) {
+	if (!filename || member_bool(chardev, "frontend-open", true)) {
 		return;
 	}
 	for (size_t i = 0; i < relays->count; i++) {
