@@ -387,7 +387,7 @@ static struct viewers *make_viewers(struct server *server, char *why, size_t why
 	access_fill_sink(options, true, &tls, &viewers.view_only_sink);
 	viewers.web = viewers.sink.password || viewers.sink.sasl || options->no_auth;
 	viewers.view_only_web =
-		viewers.view_only_sink.password || viewers.sink.sasl || options->no_auth;
+		viewers.view_only_sink.password || viewers.view_only_sink.sasl || options->no_auth;
 	return viewers_create(&viewers, why, why_size);
 }
 
@@ -498,6 +498,9 @@ static void finish(struct server *server)
 		capture_stop(server->capture);
 	}
 	control_destroy(server->control);
+	/* What follows calls the library, which may find that a viewer has gone and say so. */
+	server->input = NULL;
+	server->monitor = NULL;
 	follow_destroy(server->follow);
 	identity_destroy(server->identity);
 	audio_destroy(server->audio);
