@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <seccomp.h>
 #include <stddef.h>
+#include <sys/mman.h>
 
 #include <linux/vfio.h>
 
@@ -54,7 +55,6 @@ static const int allowed[] = {
 	SCMP_SYS(dup3),
 	/* memory, time, and what libc does by itself */
 	SCMP_SYS(brk),
-	SCMP_SYS(mmap),
 	SCMP_SYS(munmap),
 	SCMP_SYS(mremap),
 	SCMP_SYS(mprotect),
@@ -117,6 +117,13 @@ static int allow_open(scmp_filter_ctx filter, bool search)
 	return rc;
 }
 
+/* A taken descriptor may be of the guest's memory: mapped in common, it could be written to. */
+static int allow_mmap(scmp_filter_ctx filter)
+{
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
+		SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_SHARED, 0));
+}
+
 int broker_filter(bool search)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
@@ -127,6 +134,9 @@ int broker_filter(bool search)
 	}
 	if (rc == 0) {
 		rc = allow_open(filter, search);
+	}
+	if (rc == 0) {
+		rc = allow_mmap(filter);
 	}
 	if (rc == 0 && search) {
 		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, __NR_pidfd_open, 0);

@@ -410,6 +410,13 @@ static int try_filter(bool search)
 	if ((syscall(SYS_pidfd_open, getpid(), 0) >= 0) != search) {
 		return 11;
 	}
+	if (mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0) != MAP_FAILED ||
+		errno != EPERM) {
+		return 12;
+	}
+	if (mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, memory, 0) == MAP_FAILED) {
+		return 13;
+	}
 	return 0;
 }
 
