@@ -171,7 +171,7 @@ static void on_play(void *data)
 	struct audio_listener *listener = audio->listeners[AUDIO_OUT];
 	struct audio_state state;
 	uint32_t frames[CHUNK];
-	size_t n;
+	size_t n, total = 0;
 
 	if (audio_listener_ended(listener)) {
 		fail(audio, "QEMU plays no more");
@@ -180,7 +180,10 @@ static void on_play(void *data)
 	audio_listener_state(listener, &state);
 	tell_trouble(audio, &state);
 	follow_state(audio, &state);
-	while ((n = audio_listener_take(listener, frames, CHUNK))) {
+	/* No more than is kept, however fast QEMU writes: each write brings us here again. */
+	while (total < SPICE_AUDIO_MAX_RATE * AUDIO_QUEUE_MS / 1000 &&
+		(n = audio_listener_take(listener, frames, CHUNK))) {
+		total += n;
 		for (size_t i = 0; i < audio->n_seats; i++) {
 			push(audio, &audio->seats[i], frames, n);
 		}
