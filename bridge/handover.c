@@ -37,6 +37,7 @@ struct handover {
 	int (*offered)(void *data, const struct handover_offer *offer, char *why, size_t why_size);
 	void *data;
 	GList *peers;
+	bool told_user; /* the log says that a user was refused */
 	struct handover_counters counters;
 };
 
@@ -138,6 +139,13 @@ static void drop(struct peer *peer)
 }
 
 /* A short answer always fits into an empty socket buffer. */
+static void say(struct peer *peer, const char *text)
+{
+	if (send(peer->fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+		log_debug("--fd-socket: the launcher did not wait for its answer");
+	}
+}
+
 static void answer(struct peer *peer, int rc, const char *why)
 {
 	char text[600];
@@ -151,9 +159,22 @@ static void answer(struct peer *peer, int rc, const char *why)
 		snprintf(text, sizeof(text), "ok\n");
 		peer->handover->counters.taken++;
 	}
-	if (send(peer->fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
-		log_debug("--fd-socket: the launcher did not wait for its answer");
+	say(peer, text);
+}
+
+/* Where another user may hand over, everybody can connect: that must not fill the log. */
+static void refuse_user(struct peer *peer)
+{
+	struct handover *handover = peer->handover;
+
+	handover->counters.refused++;
+	if (!handover->told_user) {
+		log_warning("--fd-socket: process %d of user %u: this user may not hand over, see "
+			    "--fd-socket-uid; who follows will be refused without a word",
+			peer->who.pid, peer->who.uid);
 	}
+	handover->told_user = true;
+	say(peer, "error: this user may not hand over; see --fd-socket-uid\n");
 }
 
 static bool is_pidfd(int fd)
@@ -305,7 +326,7 @@ static void on_accepted(int fd, void *data)
 	handover->peers = g_list_prepend(handover->peers, peer);
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer->who, &size) < 0 ||
 		!handover_may(peer->who.uid, geteuid(), handover->uid)) {
-		answer(peer, -EPERM, "this user may not hand over; see --fd-socket-uid");
+		refuse_user(peer);
 		drop(peer);
 		return;
 	}
