@@ -399,10 +399,15 @@ struct source *source_create(const struct options *options, struct broker *broke
 	source->wanted = true;
 	source->offered = (struct device_found){.fds = DEVICE_NO_FDS};
 	rc = device_reserve_number(options->source == SOURCE_FD ? options->fd : -1);
-	if (rc < 0) {
+	if (rc == -EBUSY) {
 		snprintf(source->why, sizeof(source->why),
 			"descriptor %d or %d, which are kept for the device, is in use: pass others",
 			DEVICE_FD_NUMBER, DEVICE_FD_NUMBER + 1);
+	} else if (rc < 0) {
+		snprintf(source->why, sizeof(source->why),
+			"descriptors %d and %d can't be kept for the device: %s; raise the limit of open "
+			"files (ulimit -n)",
+			DEVICE_FD_NUMBER, DEVICE_FD_NUMBER + 1, strerror(-rc));
 	} else {
 		rc = open_first(source);
 	}
