@@ -5,12 +5,14 @@
  *
  * sandbox_drop() comes before the first thread, sandbox_filter() when everything is set up and before
  * the first connection is taken; both are for the whole process and can't be undone. Main thread. A
- * call that breaks the device's rules kills the process; one that is merely unknown is answered with
- * EPERM, counted, and named once in the log, by a thread of the sandbox's own.
+ * call that breaks the device's rules kills the process; starting programs and reaching into other
+ * processes is refused by the kernel; what is merely unknown is answered with EPERM, counted, and named
+ * once in the log, by a thread of the sandbox's own.
  *
  * The rules know numbers and not files: the device is the fd with the number DEVICE_FD_NUMBER. They
  * are a net under our own mistakes and a hurdle for an intruder, who could still pass the fd to himself
- * through a socket, or make a mapping of the display writable.
+ * through a socket, make a mapping of the display writable, or give himself in the supervisor's place
+ * the answer to what is merely unknown.
  */
 #ifndef BRIDGE_SANDBOX_H
 #define BRIDGE_SANDBOX_H
@@ -20,7 +22,7 @@
 #include <stdint.h>
 
 struct sandbox_counters {
-	atomic_uint_fast64_t refused; /* system calls answered with EPERM */
+	atomic_uint_fast64_t refused; /* unknown system calls, answered with EPERM */
 };
 
 /*

@@ -14,11 +14,11 @@
 /* Where the first region after those of PCI begins, in a VFIO device's file (vfio_pci_core.h). */
 #define SANDBOX_FIRST_OFFSET (UINT64_C(9) << 40)
 
-/* What kills the process; all else passes. */
+/* What kills the process, and what is refused whatever the supervisor says; all else passes. */
 int sandbox_add_deadly(scmp_filter_ctx filter);
 /* As that, for devices whose EDID region lies after those of PCI. */
 int sandbox_add_tight(scmp_filter_ctx filter);
-/* What passes; all else is refused. */
+/* What passes; all else is refused. For this process: it names its number. */
 int sandbox_add_allowed(scmp_filter_ctx filter);
 
 #endif

@@ -26,6 +26,7 @@
 
 #include <cmocka.h>
 
+#include <linux/seccomp.h>
 #include <linux/vfio.h>
 
 #include "bridge/sandbox.h"
@@ -252,18 +253,102 @@ static int unknown_ioctl(void)
 	return sum ? sum : refused(ioctl(OTHER_FD, 0x5412 /* TIOCSTI */, ""));
 }
 
+/* Refused by the kernel, and nobody is asked. */
+static bool refused_at_once(long result)
+{
+	return result < 0 && errno == EPERM && sandbox_counters()->refused == 0;
+}
+
 static int execute(void)
 {
 	char program[] = "/bin/true", *argv[] = {program, NULL}, *none[] = {NULL};
 
-	return refused(execve(argv[0], argv, none));
+	return !refused_at_once(execve(argv[0], argv, none));
+}
+
+static int worst_calls(void)
+{
+	static const long numbers[] = {SYS_ptrace, SYS_unshare, SYS_setns, SYS_bpf, SYS_keyctl,
+		SYS_pidfd_getfd, SYS_process_vm_writev, SYS_io_uring_setup, SYS_kill, SYS_clone};
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		if (!refused_at_once(syscall(numbers[i], 0, 0, 0, 0, 0))) {
+			return 1 + (int)i;
+		}
+	}
+	return 0;
+}
+
+/* The fd by which refused calls are answered. */
+static int find_notify_fd(void)
+{
+	char path[64], name[64];
+
+	for (int fd = 3; fd < 256; fd++) {
+		ssize_t length;
+
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		length = readlink(path, name, sizeof(name) - 1);
+		name[length > 0 ? length : 0] = '\0';
+		if (!strcmp(name, "anon_inode:seccomp notify")) {
+			return fd;
+		}
+	}
+	return -1;
+}
+
+/* An intruder who says yes to what is refused. */
+static void *say_yes(void *data)
+{
+	int fd = *(int *)data;
+
+	for (;;) {
+		struct seccomp_notif call = {0};
+		struct seccomp_notif_resp answer = {.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
+
+		if (ioctl(fd, SECCOMP_IOCTL_NOTIF_RECV, &call) == 0) {
+			answer.id = call.id;
+			ioctl(fd, SECCOMP_IOCTL_NOTIF_SEND, &answer);
+		}
+	}
+	return NULL;
+}
+
+static int intrude(void)
+{
+	int fd = find_notify_fd();
+	pthread_t thread;
+
+	if (fd < 0 || pthread_create(&thread, NULL, say_yes, &fd)) {
+		return 1;
+	}
+	for (int i = 0; i < 200; i++) {
+		if (syscall(SYS_kill, getppid(), 0) == 0) {
+			return 2;
+		}
+	}
+	return 0;
+}
+
+static int other_sockets(void)
+{
+	static const int families[] = {AF_PACKET, AF_VSOCK, AF_ALG};
+
+	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
+		if (refused(socket(families[i], SOCK_DGRAM, 0))) {
+			return 1 + (int)i;
+		}
+	}
+	/* Signals for ourselves, and for nobody else. */
+	return syscall(SYS_tgkill, getpid(), (int)syscall(SYS_gettid), 0) != 0 ? 10
+		: refused(syscall(SYS_tgkill, getppid(), getppid(), 0))        ? 11
+									       : 0;
 }
 
 static int other_calls(void)
 {
-	static const long numbers[] = {SYS_ptrace, SYS_mount, SYS_unshare, SYS_setns, SYS_bpf,
-		SYS_keyctl, SYS_pidfd_getfd, SYS_process_vm_writev, SYS_io_uring_setup, SYS_kill,
-		SYS_setuid, SYS_fork};
+	static const long numbers[] = {SYS_mount, SYS_setuid, SYS_chroot, SYS_sethostname,
+		SYS_init_module, SYS_truncate, SYS_symlink, SYS_personality};
 	uint64_t before;
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
@@ -346,8 +431,15 @@ static void test_what_is_let_through(void **state)
 static void test_unknown_calls_are_refused_and_counted(void **state)
 {
 	assert_int_equal(run(unknown_ioctl), 0);
-	assert_int_equal(run(execute), 0);
 	assert_int_equal(run(other_calls), 0);
+	assert_int_equal(run(other_sockets), 0);
+}
+
+static void test_the_worst_is_refused_at_once(void **state)
+{
+	assert_int_equal(run(intrude), 0);
+	assert_int_equal(run(execute), 0);
+	assert_int_equal(run(worst_calls), 0);
 }
 
 /* /proc/self/status has all of it. */
@@ -388,6 +480,7 @@ int main(void)
 		cmocka_unit_test(test_only_the_edid_is_written),
 		cmocka_unit_test(test_no_other_way_to_write),
 		cmocka_unit_test(test_unknown_calls_are_refused_and_counted),
+		cmocka_unit_test(test_the_worst_is_refused_at_once),
 		cmocka_unit_test(test_older_threads),
 	};
 
