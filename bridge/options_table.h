@@ -62,7 +62,7 @@ extern const struct option_spec option_specs[];
 extern const size_t option_specs_count;
 
 const struct option_spec *option_find(const char *name);
-/* "Source", "Address", ... */
+/* As a headline: "Source, exactly one", "Viewers", ... */
 const char *option_section_name(enum option_section section);
 const char *verb_name(enum verb verb);
 /* What it does, in a few words. */
@@ -73,7 +73,7 @@ const char *verb_usage(enum verb verb);
 /* What --help prints, for one verb. */
 void options_print_help(FILE *stream, enum verb verb);
 
-/* The setters that the table names; options_values.c. */
+/* The setters that the table names; options_*.c and access.c. */
 #define DECLARE_SETTER(name) \
 	int set_##name(struct options *options, const char *value, char *why, size_t why_size)
 DECLARE_SETTER(mdev);
