@@ -2,7 +2,6 @@
 #include "bridge/qmp.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <glib-unix.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -14,13 +13,13 @@
 
 #include "bridge/log.h"
 #include "bridge/members.h"
+#include "bridge/qmp_out.h"
 #include "bridge/qmp_scan.h"
 
 #define RETRY_FIRST_MS 250
 #define RETRY_MAX_MS 2000
-#define SILENT_MS 5000 /* a monitor says its greeting at once, unless somebody else has it */
+#define SILENT_MS 5000 /* a monitor greets and answers at once, unless somebody else has it */
 #define STEADY_US (5 * G_USEC_PER_SEC) /* a connection that held so long was a good one */
-#define OUT_MAX ((size_t)256 << 10) /* bytes that QEMU has not read yet */
 #define WAITING_MAX 1024 /* commands that QEMU has read and not answered */
 #define READ_SIZE 16384 /* in one turn of the main loop, so that others get theirs */
 
@@ -41,13 +40,6 @@ struct waiting {
 	void *data;
 };
 
-/* Bytes to be sent, and a descriptor that goes with the first of them. */
-struct chunk {
-	char *text;
-	size_t size, sent;
-	int fd;
-};
-
 struct qmp {
 	char *text; /* what it is called in the log */
 	struct sockaddr_un name;
@@ -58,7 +50,7 @@ struct qmp {
 
 	enum state state;
 	int fd;
-	guint in, out; /* watches of the fd; 0: none */
+	guint in, writable; /* watches of the fd; 0: none */
 	guint timer; /* until the next try, or until the silence is told of */
 	unsigned retry_ms;
 	/* What the log has said since the last connection that held; see tell_why_not(). */
@@ -67,8 +59,7 @@ struct qmp {
 
 	struct qmp_scan scan;
 	GByteArray *object; /* read so far */
-	GQueue chunks; /* struct chunk */
-	size_t out_size; /* bytes in them that are not sent */
+	struct qmp_out out;
 	GHashTable *waiting; /* id: struct waiting */
 	int64_t last_id;
 };
@@ -102,25 +93,6 @@ static void tell_why_not(struct qmp *qmp, const char *sentence)
 	}
 }
 
-static void chunk_free(struct chunk *chunk)
-{
-	if (chunk->fd >= 0) {
-		close(chunk->fd);
-	}
-	g_free(chunk->text);
-	g_free(chunk);
-}
-
-static void clear_chunks(struct qmp *qmp)
-{
-	struct chunk *chunk;
-
-	while ((chunk = g_queue_pop_head(&qmp->chunks))) {
-		chunk_free(chunk);
-	}
-	qmp->out_size = 0;
-}
-
 static void forget_source(guint *source)
 {
 	if (*source) {
@@ -132,13 +104,13 @@ static void forget_source(guint *source)
 static void close_socket(struct qmp *qmp)
 {
 	forget_source(&qmp->in);
-	forget_source(&qmp->out);
+	forget_source(&qmp->writable);
 	forget_source(&qmp->timer);
 	if (qmp->fd >= 0) {
 		close(qmp->fd);
 		qmp->fd = -1;
 	}
-	clear_chunks(qmp);
+	qmp_out_clear(&qmp->out);
 	g_byte_array_set_size(qmp->object, 0);
 	qmp->scan = (struct qmp_scan){0};
 	qmp->state = STATE_OFF;
@@ -195,65 +167,23 @@ static void lose(struct qmp *qmp, const char *why)
 	}
 }
 
-/* Sends what can be sent. False: the connection is of no use any more. */
-static bool send_chunks(struct qmp *qmp)
-{
-	struct chunk *chunk;
-
-	while ((chunk = g_queue_peek_head(&qmp->chunks))) {
-		union {
-			struct cmsghdr header;
-			char space[CMSG_SPACE(sizeof(int))];
-		} control = {0};
-		struct iovec iov = {chunk->text + chunk->sent, chunk->size - chunk->sent};
-		struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
-		ssize_t n;
-
-		if (chunk->fd >= 0) {
-			message.msg_control = control.space;
-			message.msg_controllen = sizeof(control.space);
-			control.header.cmsg_level = SOL_SOCKET;
-			control.header.cmsg_type = SCM_RIGHTS;
-			control.header.cmsg_len = CMSG_LEN(sizeof(int));
-			memcpy(CMSG_DATA(&control.header), &chunk->fd, sizeof(int));
-		}
-		n = sendmsg(qmp->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (n < 0) {
-			if (errno == EINTR) {
-				continue;
-			}
-			return errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM;
-		}
-		if (chunk->fd >= 0) {
-			close(chunk->fd);
-			chunk->fd = -1;
-		}
-		chunk->sent += (size_t)n;
-		qmp->out_size -= (size_t)n;
-		if (chunk->sent == chunk->size) {
-			chunk_free(g_queue_pop_head(&qmp->chunks));
-		}
-	}
-	return true;
-}
-
 static gboolean on_writable(gint fd, GIOCondition condition, gpointer data)
 {
 	struct qmp *qmp = data;
 
-	if (!send_chunks(qmp)) {
-		qmp->out = 0;
+	if (!qmp_out_send(&qmp->out, qmp->fd)) {
+		qmp->writable = 0;
 		shutdown(qmp->fd, SHUT_RDWR); /* on_readable() finds the end */
 		return G_SOURCE_REMOVE;
 	}
-	if (!g_queue_is_empty(&qmp->chunks)) {
+	if (!qmp_out_empty(&qmp->out)) {
 		return G_SOURCE_CONTINUE;
 	}
-	qmp->out = 0;
+	qmp->writable = 0;
 	return G_SOURCE_REMOVE;
 }
 
-static char *command_text(const char *name, JsonObject *arguments, int64_t id, size_t *size)
+static char *command_text(const char *name, JsonObject *arguments, int64_t id)
 {
 	JsonObject *command = json_object_new();
 	JsonNode *node = json_node_alloc();
@@ -270,7 +200,6 @@ static char *command_text(const char *name, JsonObject *arguments, int64_t id, s
 	json_generator_set_root(generator, node);
 	line = json_generator_to_data(generator, NULL);
 	text = g_strconcat(line, "\n", NULL);
-	*size = strlen(text);
 	g_free(line);
 	g_object_unref(generator);
 	json_node_unref(node);
@@ -280,27 +209,16 @@ static char *command_text(const char *name, JsonObject *arguments, int64_t id, s
 static int send_command(struct qmp *qmp, const char *name, JsonObject *arguments, int fd,
 	qmp_answer answer, void *data)
 {
-	struct chunk *chunk;
 	struct waiting *w;
 	int64_t id = qmp->last_id + 1, *key;
-	int copy = -1;
-	size_t size;
-	char *text;
+	int rc;
 
 	if (g_hash_table_size(qmp->waiting) >= WAITING_MAX) {
 		return -EAGAIN;
 	}
-	text = command_text(name, arguments, id, &size);
-	if (qmp->out_size + size > OUT_MAX) {
-		g_free(text);
-		return -EAGAIN;
-	}
-	if (fd >= 0) {
-		copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-		if (copy < 0) {
-			g_free(text);
-			return -errno;
-		}
+	rc = qmp_out_add(&qmp->out, command_text(name, arguments, id), fd);
+	if (rc < 0) {
+		return rc;
 	}
 	qmp->last_id = id;
 	key = g_new(int64_t, 1);
@@ -308,19 +226,15 @@ static int send_command(struct qmp *qmp, const char *name, JsonObject *arguments
 	w = g_new(struct waiting, 1);
 	*w = (struct waiting){answer, data};
 	g_hash_table_insert(qmp->waiting, key, w);
-	chunk = g_new(struct chunk, 1);
-	*chunk = (struct chunk){.text = text, .size = size, .fd = copy};
-	g_queue_push_tail(&qmp->chunks, chunk);
-	qmp->out_size += size;
 	qmp->counters.commands++;
-	if (qmp->out) {
+	if (qmp->writable) {
 		return 0;
 	}
-	if (!send_chunks(qmp)) {
+	if (!qmp_out_send(&qmp->out, qmp->fd)) {
 		/* The answer tells: this may be the middle of a callback. */
 		shutdown(qmp->fd, SHUT_RDWR);
-	} else if (!g_queue_is_empty(&qmp->chunks)) {
-		qmp->out = g_unix_fd_add(qmp->fd, G_IO_OUT, on_writable, qmp);
+	} else if (!qmp_out_empty(&qmp->out)) {
+		qmp->writable = g_unix_fd_add(qmp->fd, G_IO_OUT, on_writable, qmp);
 	}
 	return 0;
 }
@@ -349,6 +263,7 @@ static void negotiated(void *data, JsonNode *answer, const char *why)
 	if (!answer) {
 		return; /* on_readable() ends it, or has */
 	}
+	forget_source(&qmp->timer);
 	qmp->state = STATE_READY;
 	qmp->since = g_get_monotonic_time();
 	qmp->counters.connects++;
@@ -373,7 +288,6 @@ static const char *handle_greeting(struct qmp *qmp, JsonObject *object)
 	log_debug("QMP %s: QEMU %" PRId64 ".%" PRId64, qmp->text,
 		qemu ? member_int(qemu, "major", -1) : -1,
 		qemu ? member_int(qemu, "minor", -1) : -1);
-	forget_source(&qmp->timer);
 	qmp->state = STATE_NEGOTIATING;
 	if (send_command(qmp, "qmp_capabilities", NULL, -1, negotiated, qmp) < 0) {
 		return "the capabilities could not be negotiated";
@@ -514,8 +428,10 @@ static gboolean on_silent(gpointer data)
 
 	qmp->timer = 0;
 	tell_why_not(qmp,
-		"connected, but QEMU does not greet: a monitor serves one program at a time, give "
-		"the bridge one of its own");
+		qmp->state == STATE_GREETING
+			? "connected, but QEMU does not greet: a monitor serves one program at a "
+			  "time, give the bridge one of its own"
+			: "connected, but QEMU does not answer; look whether it stands still");
 	return G_SOURCE_REMOVE;
 }
 
@@ -568,7 +484,7 @@ static struct qmp *create(const char *text)
 	qmp->text = g_strdup(text);
 	qmp->listeners = g_array_new(FALSE, FALSE, sizeof(struct listening));
 	qmp->object = g_byte_array_new();
-	g_queue_init(&qmp->chunks);
+	qmp_out_init(&qmp->out);
 	qmp->waiting = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
 	qmp->fd = -1;
 	qmp->retry_ms = RETRY_FIRST_MS;
