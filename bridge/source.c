@@ -280,25 +280,12 @@ static gboolean on_look(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-/* Only a VFIO device is worth letting go of another. */
-static bool is_vfio(int fd)
-{
-	char path[64];
-	char name[64];
-	ssize_t length;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	length = readlink(path, name, sizeof(name) - 1);
-	name[length > 0 ? length : 0] = '\0';
-	return strcmp(name, "anon_inode:[vfio-device]") == 0 ||
-		strncmp(name, "/dev/vfio/devices/vfio", 22) == 0;
-}
-
 static int on_offered(void *data, const struct handover_offer *offer, char *why, size_t why_size)
 {
 	struct source *source = data;
 
-	if (!is_vfio(offer->device)) {
+	/* Only a VFIO device is worth letting go of another. */
+	if (!device_is_vfio("", offer->device)) {
 		close(offer->device);
 		close(offer->owner);
 		snprintf(why, why_size, "the descriptor is not a VFIO device");

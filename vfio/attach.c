@@ -105,12 +105,6 @@ static int open_process(struct search *search)
 	}
 }
 
-static bool is_device(const char *file)
-{
-	return strcmp(file, "anon_inode:[vfio-device]") == 0 ||
-		strncmp(file, "/dev/vfio/devices/vfio", 22) == 0;
-}
-
 static void note_group(struct search *search, const char *file)
 {
 	static const char prefix[] = "/dev/vfio/";
@@ -159,7 +153,7 @@ static int list(struct search *search)
 		}
 		file[length] = '\0';
 		note_group(search, file);
-		if (is_device(file) && search->n_numbers < MAX_DEVICES) {
+		if (device_is_file(file) && search->n_numbers < MAX_DEVICES) {
 			search->numbers[search->n_numbers++] = atoi(entry->d_name);
 		}
 	}
@@ -212,7 +206,7 @@ static bool examine(struct search *search, int fd, char *device, size_t size)
 
 	/* The number may have got another file between looking and taking. */
 	device_name_fd(search->request, "self", fd, file, sizeof(file));
-	if (!is_device(file)) {
+	if (!device_is_file(file)) {
 		return false;
 	}
 	if (device_of_fd(search->request, "self", fd, file, device, size) < 0) {

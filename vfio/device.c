@@ -347,6 +347,14 @@ void device_name_fd(
 	name[length] = '\0';
 }
 
+bool device_is_file(const char *name)
+{
+	static const char cdev[] = "/dev/vfio/devices/vfio";
+
+	return strcmp(name, "anon_inode:[vfio-device]") == 0 ||
+		strncmp(name, cdev, sizeof(cdev) - 1) == 0;
+}
+
 int device_of_fd(const struct device_request *request, const char *process, int fd,
 	const char *file, char *device, size_t size)
 {
@@ -434,6 +442,15 @@ int device_request_fd(const struct device_request *request, int fd, struct devic
 		request->calls->close(fd);
 	}
 	return rc;
+}
+
+bool device_is_vfio(const char *root, int fd)
+{
+	struct device_request request = {&device_kernel_calls, root, NULL, 0};
+	char name[PATH_MAX];
+
+	device_name_fd(&request, "self", fd, name, sizeof(name));
+	return device_is_file(name);
 }
 
 void device_found_close(struct device_found *found)

@@ -11,6 +11,7 @@
 #ifndef VFIO_DEVICE_H
 #define VFIO_DEVICE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct vgpu;
@@ -58,6 +59,9 @@ int device_find_fd(
 
 /* As that, but on error fd stays the caller's. -EINVAL: a cdev that is not bound yet, ask again. */
 int device_ask_fd(const char *root, int fd, struct device_found *found, char *why, size_t why_size);
+
+/* Is it the open file of a VFIO device, by what /proc says? Asks nothing of the device. */
+bool device_is_vfio(const char *root, int fd);
 
 /* Closes the fds; takes one that holds none. */
 void device_found_close(struct device_found *found);

@@ -61,6 +61,9 @@ int cdev_open(const struct device_request *request, const char *path, struct dev
 void device_name_fd(
 	const struct device_request *request, const char *process, int fd, char *name, size_t size);
 
+/* Is that the name of a VFIO device's file? */
+bool device_is_file(const char *name);
+
 /*
  * sysfs directory of the device behind a VFIO fd of a process. Since Linux 6.18 fdinfo tells; before
  * that the name of a cdev (file is what device_name_fd() gave) does, and an fd that came from a group
