@@ -226,6 +226,12 @@ void sandbox_tighten(uint64_t edid_offset)
 	}
 }
 
+bool sandbox_lets_edid(uint64_t edid_offset)
+{
+	return edid_offset >= SANDBOX_FIRST_OFFSET ||
+		(edid_offset >> 12 == SANDBOX_GAP_PAGE && !sandbox.tight);
+}
+
 struct sandbox_counters *sandbox_counters(void)
 {
 	return &sandbox.counters;

@@ -18,6 +18,7 @@
 #define BRIDGE_SANDBOX_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,6 +44,12 @@ int sandbox_filter(char *why, size_t why_size);
  * ever. Any thread, after sandbox_filter(); without it does nothing.
  */
 void sandbox_tighten(uint64_t edid_offset);
+
+/*
+ * May an EDID region that begins at this offset of a device's file be written? Where not, an attempt
+ * would end the process. Any thread.
+ */
+bool sandbox_lets_edid(uint64_t edid_offset);
 
 struct sandbox_counters *sandbox_counters(void);
 

@@ -14,6 +14,9 @@
 /* Where the first region after those of PCI begins, in a VFIO device's file (vfio_pci_core.h). */
 #define SANDBOX_FIRST_OFFSET (UINT64_C(9) << 40)
 
+/* The page of mbochs' file that its EDID region is. */
+#define SANDBOX_GAP_PAGE 2
+
 /* What kills the process, and what is refused whatever the supervisor says; all else passes. */
 int sandbox_add_deadly(scmp_filter_ctx filter);
 /* As that, for devices whose EDID region lies after those of PCI. */

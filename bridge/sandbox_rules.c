@@ -121,7 +121,7 @@ static int kill_pwrites(scmp_filter_ctx filter)
 		rc = kill_pwrite(filter, UINT64_C(1) << bit, UINT64_C(1) << bit);
 	}
 	for (uint64_t i = 0; rc == 0 && i < 16; i++) {
-		if (i != 2) {
+		if (i != SANDBOX_GAP_PAGE) {
 			rc = kill_pwrite(filter, page, i << 12);
 		}
 	}

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <glib-unix.h>
 #include <glib.h>
+#include <inttypes.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -214,6 +215,21 @@ static void choose_resizer(struct server *server)
 	}
 }
 
+/* A layout that the filter was not made for. Better without its EDID than ended by the first one. */
+static void check_edid(const struct server *server, struct vgpu *vgpu)
+{
+	const struct vgpu_info *info = vgpu_info(vgpu);
+
+	if (info->edid.present && server->options->source != SOURCE_SIMULATE &&
+		!server->options->no_syscall_filter && !sandbox_lets_edid(info->edid.offset)) {
+		log_warning("source: the EDID region of %s lies at 0x%" PRIx64
+			    ", where the filter of system calls lets nobody write: the display "
+			    "keeps its size; --no-syscall-filter would change that",
+			info->name, info->edid.offset);
+		vgpu_edid_forget(vgpu);
+	}
+}
+
 /* The source found a device. */
 static void on_arrived(void *data, struct vgpu *vgpu, int owner)
 {
@@ -222,6 +238,7 @@ static void on_arrived(void *data, struct vgpu *vgpu, int owner)
 
 	log_info("source: %s, planes as %s%s", info->name, info->dmabuf ? "dma-buf" : "region",
 		info->cursor_plane ? ", with a cursor" : "");
+	check_edid(server, vgpu);
 	tell_size(server, vgpu);
 	sandbox_tighten(info->edid.present ? info->edid.offset : UINT64_MAX);
 	capture_attach(server->capture, vgpu, owner);

@@ -164,3 +164,8 @@ int vgpu_edid_get(struct vgpu *vgpu, void *blob, size_t size)
 	}
 	return (int)length;
 }
+
+void vgpu_edid_forget(struct vgpu *vgpu)
+{
+	vgpu->info.edid = (struct vgpu_edid){0};
+}

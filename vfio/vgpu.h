@@ -99,5 +99,7 @@ int vgpu_edid_set(struct vgpu *vgpu, const void *blob, size_t size);
 int vgpu_edid_plug(struct vgpu *vgpu);
 /* Reads the blob that is set now; returns its length or -errno. */
 int vgpu_edid_get(struct vgpu *vgpu, void *blob, size_t size);
+/* From now on it counts as a device without. */
+void vgpu_edid_forget(struct vgpu *vgpu);
 
 #endif

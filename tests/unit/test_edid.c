@@ -42,6 +42,9 @@ static void test_discover(void **state)
 	assert_int_equal(vgpu_info(&fake.vgpu)->edid.max_xres, 1920);
 	assert_int_equal(vgpu_info(&fake.vgpu)->edid.max_yres, 1200);
 	assert_int_equal(fake.edid_others, 0);
+	vgpu_edid_forget(&fake.vgpu);
+	assert_false(vgpu_info(&fake.vgpu)->edid.present);
+	assert_int_equal(vgpu_edid_unplug(&fake.vgpu), -ENOTSUP);
 	fake_finish(&fake);
 }
 
