@@ -281,7 +281,8 @@ static void open_port(struct relay *relay)
 			log_warning("%s: %s", relay->label, why);
 		}
 		settle_later(relay, SETTLE_LOSE, "there is no channel for it");
-	} else if (relay->kind == RELAY_AGENT) {
+	} else if (relay->kind == RELAY_AGENT && !relay->quiet) {
+		/* A guest that sends nonsense ends the connection again and again. */
 		log_info("%s: the guest's agent speaks", relay->label);
 	}
 }
