@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
 #include <malloc.h>
+#include <unistd.h>
 
 #include "bridge/log.h"
 #include "bridge/options.h"
@@ -15,11 +17,25 @@
 /* A whole picture, which the library copies for each new viewer, is best mapped for itself. */
 #define MAPPED_BYTES (4 << 20)
 
+/* A starter may have closed them. A socket or the device with their numbers would get the log. */
+static void open_standard(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0) {
+		close(fd);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct options options;
 	int code;
 
+	open_standard();
 	log_init();
 	mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
 	mallopt(M_TOP_PAD, 1 << 20);

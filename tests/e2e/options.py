@@ -267,6 +267,11 @@ def main():
     if done.returncode != 0:
         failures += 1
         print(f"FAILED the example config: {done}")
+    # Without standard input and output the broker's sockets would have their numbers.
+    done = run("/bin/sh", ["-c", '"$0" probe --group 987654 <&- >&-', program])
+    if done.returncode != SOURCE or "987654" not in done.stderr:
+        failures += 1
+        print(f"FAILED without standard input and output: {done}")
     print(f"{len(CASES)} bad command lines, {failures} failures")
     return 1 if failures else 0
 
