@@ -15,15 +15,15 @@ static int bind(
 	switch (rc) {
 	case -ESRCH:
 		return device_why(request, rc,
-			"%s needs KVM: a GVT-g vGPU can only be opened by its virtual machine, take the "
-			"device over from QEMU as an inherited fd",
+			"%s needs KVM: a GVT-g vGPU can only be opened by its virtual machine, start that "
+			"and take the device over from it by --vm or --qemu-pid",
 			path);
 	case -EINVAL: /* bound through another file */
 	case -EBUSY: /* opened through its group */
 	case -EEXIST:
 		return device_why(request, rc,
-			"%s is in use by another process, normally QEMU: stop that or take the device "
-			"over from it as an inherited fd",
+			"%s is in use by another process, normally QEMU: take the device over from it by "
+			"--vm or --qemu-pid, or stop it",
 			path);
 	case -ENOTTY:
 		return device_why(request, rc, "%s is not a VFIO device cdev", path);

@@ -112,8 +112,8 @@ int device_open_node(const struct device_request *request, const char *what, con
 			what, path);
 	case -EBUSY:
 		return device_why(request, rc,
-			"%s %s is in use: another process, normally QEMU, holds it; stop that or take "
-			"the device over from it as an inherited fd",
+			"%s %s is in use: another process, normally QEMU, holds it; take the device "
+			"over from it by --vm or --qemu-pid, or stop it",
 			what, path);
 	default:
 		return device_why(

@@ -47,7 +47,7 @@ static int get_device(
 	case -ESRCH:
 		return device_why(request, fd,
 			"%s in %s needs KVM: a GVT-g vGPU can only be opened by its virtual machine, "
-			"take the device over from QEMU as an inherited fd",
+			"start that and take the device over from it by --vm or --qemu-pid",
 			name, path);
 	case -ENODEV:
 		return device_why(request, fd,
@@ -55,8 +55,8 @@ static int get_device(
 	case -EBUSY:
 	case -EEXIST:
 		return device_why(request, fd,
-			"%s in %s is in use by another process, normally QEMU: stop that or take the "
-			"device over from it as an inherited fd",
+			"%s in %s is in use by another process, normally QEMU: take the device over "
+			"from it by --vm or --qemu-pid, or stop it",
 			name, path);
 	default:
 		if (fd < 0) {
