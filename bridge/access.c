@@ -454,12 +454,18 @@ static void wipe(char *secret)
 	if (secret) {
 		explicit_bzero(secret, strlen(secret));
 	}
-	free(secret);
+}
+
+void access_forget_secrets(const struct options *options)
+{
+	wipe(options->password);
+	wipe(options->access.view_password);
 }
 
 void access_finish(struct access_options *access)
 {
 	wipe(access->view_password);
+	free(access->view_password);
 	free(access->tls.certificate);
 	free(access->tls.key);
 	free(access->tls.authorities);

@@ -47,7 +47,9 @@ struct access_options {
  * certificates together. 0, or -EINVAL after one line in the log.
  */
 int access_check(struct options *options);
-/* Wipes what is secret. */
+/* Overwrites the passwords, in a process that has no use for them. They stay the options'. */
+void access_forget_secrets(const struct options *options);
+/* Wipes what is secret, and frees. */
 void access_finish(struct access_options *access);
 
 /* How a seat is made, but for its name; borrows options, and tls, which it fills. */

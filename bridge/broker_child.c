@@ -65,13 +65,6 @@ static void drop_capabilities(uint64_t keep)
 	}
 }
 
-static void wipe(char *secret)
-{
-	if (secret) {
-		explicit_bzero(secret, strlen(secret));
-	}
-}
-
 static void close_all_but(int socket)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -247,8 +240,7 @@ _Noreturn void broker_main(const struct options *options, struct launch *launch,
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
-	wipe(options->password);
-	wipe(options->access.view_password);
+	access_forget_secrets(options);
 	/* QEMU gets what the user gave us: rights, and descriptors too. */
 	if (!launch) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -69,7 +69,7 @@ struct control *control_create(
 	}
 #ifdef HAVE_LIBVIRT
 	if (options->vm && options->input != INPUT_NONE) {
-		control->libvirt = libvirt_start(options->vm, why, why_size);
+		control->libvirt = libvirt_start(options, why, why_size);
 		if (!control->libvirt) {
 			int error = errno;
 

@@ -10,11 +10,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "bridge/options.h"
+
 struct libvirt {
 	int control;
 };
 
-struct libvirt *libvirt_start(const char *domain, char *why, size_t why_size)
+struct libvirt *libvirt_start(const struct options *options, char *why, size_t why_size)
 {
 	struct libvirt *libvirt = calloc(1, sizeof(*libvirt));
 	pid_t parent = getpid(), pid;
@@ -38,7 +40,8 @@ struct libvirt *libvirt_start(const char *domain, char *why, size_t why_size)
 		if (getppid() != parent) {
 			_exit(0);
 		}
-		libvirt_main(domain, pair[1]);
+		access_forget_secrets(options);
+		libvirt_main(options->vm, pair[1]);
 	}
 	error = errno;
 	close(pair[1]);

@@ -12,9 +12,10 @@
 #include <stddef.h>
 
 struct libvirt;
+struct options;
 
-/* Before the first thread. NULL with errno and one line in why. domain: its name. */
-struct libvirt *libvirt_start(const char *domain, char *why, size_t why_size);
+/* For the domain of --vm. Before the first thread. NULL with errno and one line in why. */
+struct libvirt *libvirt_start(const struct options *options, char *why, size_t why_size);
 void libvirt_destroy(struct libvirt *libvirt);
 
 /* As the dial of qmp_create_dialled(): a new connection to the domain's monitor. fd or -errno. */
