@@ -7,7 +7,7 @@ import time
 
 import case
 from qmp import Qmp
-from reach import HEIGHT, WIDTH, device, holds, qemu, serving
+from reach import HEIGHT, NAME, WIDTH, device, holds, qemu, serving
 
 SIZE = (1024, 768)
 NO_DEVICE, PAUSED, PICTURE = 4, 5, 2
@@ -34,7 +34,7 @@ def end_beside_a_stopped_viewer(setup):
     """Dead, its device is free within 100 ms, whatever the viewers do; they see the next machine."""
     times = []
     first, first_seen = device(setup, "first", 0x00ff00)
-    with serving(setup, ["--vm", "one", "--max-viewers=2"]) as b, \
+    with serving(setup, ["--vm", NAME, "--max-viewers=2"]) as b, \
             setup.client(b.unix) as stopped, setup.client(b.unix) as viewer:
         viewer.do("wait-size 1024 768 10000")
         stopped.do("wait-size 1024 768 10000")
@@ -70,7 +70,7 @@ def end_beside_a_stopped_viewer(setup):
 
 def end_without_viewer(setup):
     path, seen = device(setup, "red", 0xff0000)
-    with serving(setup, ["--vm", "one"]) as b:
+    with serving(setup, ["--vm", NAME]) as b:
         with qemu(setup, path) as process:
             case.wait_for("the device", 10, lambda: holds(b.pid, path))
             process.kill()
