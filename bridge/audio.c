@@ -103,7 +103,7 @@ static void fail(struct audio *audio, const char *why)
 {
 	if (strncmp(audio->failure, why, sizeof(audio->failure) - 1) != 0) {
 		g_strlcpy(audio->failure, why, sizeof(audio->failure));
-		log_warning("no sound for now: %s", why);
+		log_warning("no sound at present: %s", why);
 	}
 	end(audio);
 	if (!audio->retry) {
