@@ -154,7 +154,7 @@ def restart(setup):
                 sound_connects(b, i)
                 hears(viewer, 1000)
             wait_for("the end of the sound", 20, lambda: not viewer.do("sound")["playing"])
-        said = [line for line in b.lines if "no sound for now" in line]
+        said = [line for line in b.lines if "no sound at present" in line]
         check(0 < len(said) < 10, f"said {said}")
 
 
