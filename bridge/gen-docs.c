@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Run at build time: prints what is made of the option table. "man TEMPLATE" fills the option
- * sections of the man page's source, "completion" prints bash's completion, "help VERB" is --help.
+ * and verb sections of the man page's source, "completion" prints bash's completion, "help VERB" is --help.
  */
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "bridge/options_table.h"
+#include "bridge/tools.h"
 
 #define LINE_MAX_BYTES 4096
 
@@ -47,6 +48,50 @@ static void print_man_section(enum option_section section)
 	}
 }
 
+/* Plain text in scdoc's markup. */
+static void print_plain(const char *text)
+{
+	for (; *text; text++) {
+		if (strchr("*_[]|\\", *text)) {
+			putchar('\\');
+		}
+		putchar(*text);
+	}
+}
+
+static void print_man_tool(const struct tool *tool)
+{
+	printf("## vgpu-bridge %s\n\n*vgpu-bridge %s* ", tool->name, tool->name);
+	print_plain(tool->usage);
+	printf("\n\n");
+	print_plain(tool->help);
+	printf("\n\n");
+	if (tool->man) {
+		printf("%s\n\n", tool->man);
+	}
+	for (const struct tool_option *option = tool->options; option->name; option++) {
+		printf("*--%s*", option->name);
+		if (option->argument) {
+			printf(" _");
+			print_plain(option->argument);
+			printf("_");
+		}
+		if (option->man) {
+			printf("\n\t%s\n\n", option->man);
+		} else {
+			printf("\n\t%c%s.\n\n", toupper((unsigned char)option->help[0]),
+				option->help + 1);
+		}
+	}
+}
+
+static void print_man_tools(const struct tool *const *tools)
+{
+	for (size_t i = 0; tools[i]; i++) {
+		print_man_tool(tools[i]);
+	}
+}
+
 static int print_man(const char *template)
 {
 	FILE *file = fopen(template, "re");
@@ -64,6 +109,12 @@ static int print_man(const char *template)
 				printf("## %s\n\n", option_section_name((enum option_section)i));
 				print_man_section((enum option_section)i);
 			}
+		} else if (!strcmp(line, "@TOOLS manage@\n")) {
+			print_man_tools(tools_manage);
+		} else if (!strcmp(line, "@TOOLS doctor@\n")) {
+			print_man_tools(tools_doctor);
+		} else if (!strcmp(line, "@TOOLS operate@\n")) {
+			print_man_tools(tools_operate);
 		} else {
 			fputs(line, stdout);
 		}
@@ -72,20 +123,15 @@ static int print_man(const char *template)
 	return 0;
 }
 
-static void print_completion_case(const struct option_spec *spec)
+static void print_offers(enum option_completion completion, const char *const *words)
 {
-	printf("\t--%s", spec->name);
-	if (spec->letter) {
-		printf(" | -%c", spec->letter);
-	}
-	printf(")\n");
-	switch (spec->completion) {
+	switch (completion) {
 	case COMPLETE_NOTHING:
 		break;
 	case COMPLETE_WORDS:
 		printf("\t\twords=\"");
-		for (int i = 0; spec->words[i]; i++) {
-			printf("%s%s", i ? " " : "", spec->words[i]);
+		for (int i = 0; words[i]; i++) {
+			printf("%s%s", i ? " " : "", words[i]);
 		}
 		printf("\"\n");
 		break;
@@ -103,6 +149,40 @@ static void print_completion_case(const struct option_spec *spec)
 		break;
 	}
 	printf("\t\t;;\n");
+}
+
+static void print_completion_case(const struct option_spec *spec)
+{
+	printf("\t--%s", spec->name);
+	if (spec->letter) {
+		printf(" | -%c", spec->letter);
+	}
+	printf(")\n");
+	print_offers(spec->completion, spec->words);
+}
+
+/* Its options have names of their own, so the verb stands before them in the case. */
+static void print_completion_tool(const struct tool *tool)
+{
+	for (const struct tool_option *option = tool->options; option->name; option++) {
+		if (option->argument) {
+			printf("\t%s--%s)\n", tool->name, option->name);
+			print_offers(option->completion, option->words);
+		}
+	}
+	if (tool->completion != COMPLETE_NOTHING) {
+		printf("\t%s)\n", tool->name);
+		print_offers(tool->completion, tool->words);
+	}
+}
+
+static void print_tool_options(const struct tool *tool)
+{
+	printf("\t%s) tool=$typed_verb options=\"", tool->name);
+	for (const struct tool_option *option = tool->options; option->name; option++) {
+		printf("--%s ", option->name);
+	}
+	printf("--help\" ;;\n");
 }
 
 static void print_completion_verb(enum verb verb)
@@ -124,6 +204,7 @@ static int print_completion(void)
 	       "_vgpu_bridge()\n"
 	       "{\n"
 	       "\tlocal line=${COMP_LINE:0:COMP_POINT} current option='' words='' options='' cut\n"
+	       "\tlocal tool='' typed_verb=''\n"
 	       "\tlocal -a typed\n"
 	       "\tread -ra typed <<<\"$line\"\n"
 	       "\t[[ $line == *[[:space:]] ]] && typed+=('')\n"
@@ -135,12 +216,19 @@ static int print_completion(void)
 	for (int i = 0; i < VERB_COUNT; i++) {
 		printf("%s ", verb_name((enum verb)i));
 	}
+	for (size_t i = 0; tool_at(i); i++) {
+		printf("%s ", tool_at(i)->name);
+	}
 	printf("--help --version' -- \"$current\")\n"
 	       "\t\treturn\n"
 	       "\tfi\n"
-	       "\tcase ${typed[1]} in\n");
+	       "\ttyped_verb=${typed[1]}\n"
+	       "\tcase $typed_verb in\n");
 	for (int i = 0; i < VERB_COUNT; i++) {
 		print_completion_verb((enum verb)i);
+	}
+	for (size_t i = 0; tool_at(i); i++) {
+		print_tool_options(tool_at(i));
 	}
 	printf("\tesac\n"
 	       "\tif [[ $current == --*=* ]]; then\n"
@@ -149,11 +237,20 @@ static int print_completion(void)
 	       "\telif [[ $current != -* ]]; then\n"
 	       "\t\toption=${typed[last - 1]}\n"
 	       "\tfi\n"
-	       "\tcase $option in\n");
+	       "\t# Whatever is no option's value is an argument of the verb.\n"
+	       "\tif [[ $tool && $current != -* && $option != --* ]]; then\n"
+	       "\t\toption=''\n"
+	       "\telif [[ $tool && $current == -* && -z $option ]]; then\n"
+	       "\t\toption=--\n"
+	       "\tfi\n"
+	       "\tcase $tool$option in\n");
 	for (size_t i = 0; i < option_specs_count; i++) {
 		if (option_specs[i].argument) {
 			print_completion_case(&option_specs[i]);
 		}
+	}
+	for (size_t i = 0; tool_at(i); i++) {
+		print_completion_tool(tool_at(i));
 	}
 	printf("\t*) words=$options ;;\n"
 	       "\tesac\n"
@@ -185,6 +282,10 @@ int main(int argc, char **argv)
 				options_print_help(stdout, (enum verb)i);
 				return 0;
 			}
+		}
+		if (tool_find(argv[2])) {
+			tool_print_help(stdout, tool_find(argv[2]));
+			return 0;
 		}
 	}
 	fprintf(stderr, "usage: gen-docs man TEMPLATE | completion | help VERB\n");

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#include <assert.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "bridge/log.h"
 #include "bridge/options.h"
+#include "bridge/tools.h"
 #include "bridge/verbs.h"
 
 /*
@@ -30,8 +33,35 @@ static void open_standard(void)
 	}
 }
 
+/* The verbs that run once and end. */
+static const struct {
+	const char *name;
+	int (*run)(const struct tool_call *call);
+} tool_runs[] = {
+	{NULL, NULL},
+};
+
+static int run_tool(const struct tool *tool, int argc, char **argv)
+{
+	struct tool_call call;
+	int rc = tool_parse(&call, tool, argc, argv);
+	int code = rc < 0 ? EXIT_USAGE : EXIT_OK;
+	size_t i = 0;
+
+	while (tool_runs[i].name && strcmp(tool_runs[i].name, tool->name) != 0) {
+		i++;
+	}
+	if (rc == 0) {
+		assert(tool_runs[i].run);
+		code = tool_runs[i].run(&call);
+	}
+	tool_call_finish(&call);
+	return code;
+}
+
 int main(int argc, char **argv)
 {
+	const struct tool *tool;
 	struct options options;
 	int code;
 
@@ -40,6 +70,11 @@ int main(int argc, char **argv)
 	mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
 	mallopt(M_TOP_PAD, 1 << 20);
 	mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
+
+	tool = argc > 1 ? tool_find(argv[1]) : NULL;
+	if (tool) {
+		return run_tool(tool, argc - 1, argv + 1);
+	}
 
 	int rc = options_parse(&options, argc, argv);
 

@@ -14,6 +14,7 @@
 
 #include "bridge/config.h"
 #include "bridge/options_table.h"
+#include "bridge/tools.h"
 
 #define WHY_SIZE 512
 
@@ -357,25 +358,28 @@ static void print_usage(FILE *stream)
 		fprintf(stream, "%s vgpu-bridge %s %s\n",
 			i ? "      " : "Usage:", verb_name((enum verb)i), verb_usage((enum verb)i));
 	}
-	fprintf(stream, "\n");
+	fprintf(stream, "       vgpu-bridge COMMAND [ARGUMENT...] [OPTION...]\n\n");
 	for (int i = 0; i < VERB_COUNT; i++) {
 		fprintf(stream, "  %-13s %s\n", verb_name((enum verb)i),
 			verb_summary((enum verb)i));
 	}
+	for (size_t i = 0; tool_at(i); i++) {
+		fprintf(stream, "  %-13s %s\n", tool_at(i)->name, tool_at(i)->summary);
+	}
 	fprintf(stream, "\nEach has --help, which lists its options.\n");
 }
 
-/* "serve, probe or run" */
+/* "serve, probe, run or list" */
 static char *list_verbs(void)
 {
 	GString *list = g_string_new(NULL);
 
 	for (int i = 0; i < VERB_COUNT; i++) {
-		g_string_append_printf(list, "%s%s",
-			i == 0                       ? ""
-				: i + 1 < VERB_COUNT ? ", "
-						     : " or ",
-			verb_name((enum verb)i));
+		g_string_append_printf(list, "%s%s", i == 0 ? "" : ", ", verb_name((enum verb)i));
+	}
+	for (size_t i = 0; tool_at(i); i++) {
+		g_string_append_printf(
+			list, "%s%s", tool_at(i + 1) ? ", " : " or ", tool_at(i)->name);
 	}
 	return g_string_free(list, FALSE);
 }
