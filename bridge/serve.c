@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <glib-unix.h>
 #include <glib.h>
-#include <inttypes.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -25,48 +24,15 @@
 #include "bridge/qmp.h"
 #include "bridge/relays.h"
 #include "bridge/sandbox.h"
-#include "bridge/session.h"
+#include "bridge/serve_impl.h"
 #include "bridge/size.h"
 #include "bridge/source.h"
 #include "bridge/stats.h"
 #include "bridge/viewers.h"
-#include "spice/port.h"
 #include "vfio/vgpu.h"
 
 /* The library lets go of a viewer's memory a little after the viewer. */
 #define TRIM_MS 500
-
-/* An address, as its listener knows it. */
-struct door {
-	struct server *server;
-	const struct listen_address *address;
-};
-
-struct server {
-	const struct options *options;
-	char name[256]; /* for viewers */
-	char qmp[80]; /* path of the monitor of a QEMU that we start, or "" */
-	struct broker *broker;
-	struct source *source;
-	int status; /* to end with */
-	unsigned signals; /* so many told us to end */
-	struct capture *capture;
-	struct viewers *viewers;
-	struct relays *relays;
-	struct control *control;
-	struct qmp *monitor; /* control's; NULL: there is none to be had */
-	struct follow *follow;
-	struct input *input; /* control's; NULL: viewers may only look */
-	struct identity *identity;
-	struct size *size;
-	struct audio *audio; /* NULL: there is none */
-	struct listener **listeners;
-	struct door *doors; /* one for each listener */
-	GMainLoop *loop;
-	guint trim; /* the timer, 0: none */
-	guint sources[4];
-	size_t n_sources;
-};
 
 static void on_ready(void *data)
 {
@@ -170,126 +136,6 @@ static gboolean on_stats(gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
-/* The guest's display and its size. */
-
-static int set_edid(void *data, const void *blob, size_t size)
-{
-	struct server *server = data;
-
-	return capture_set_edid(server->capture, blob, size);
-}
-
-static bool picture_size(void *data, uint32_t *width, uint32_t *height)
-{
-	struct server *server = data;
-	struct session_counters *counters = capture_session_counters(server->capture);
-
-	*width = counters->width;
-	*height = counters->height;
-	return counters->state == SESSION_PICTURE;
-}
-
-static const struct size_ops size_ops = {
-	.set_edid = set_edid,
-	.picture = picture_size,
-};
-
-/* While the device is still the main thread's to ask. */
-static void tell_size(struct server *server, struct vgpu *vgpu)
-{
-	uint8_t blob[1024];
-	int length = vgpu_edid_get(vgpu, blob, sizeof(blob));
-
-	size_attached(server->size, &vgpu_info(vgpu)->edid, blob, length > 0 ? length : 0);
-}
-
-/* Who is told the size of a viewer's window: the device, or else the guest's agent. */
-static void choose_resizer(struct server *server)
-{
-	struct vgpu_edid edid;
-	bool takes = capture_edid_limits(server->capture, &edid);
-
-	if (server->viewers) {
-		spice_sink_set_resizes(viewers_sink(server->viewers, 0),
-			server->options->size.fixed || takes || !capture_attached(server->capture));
-	}
-}
-
-/* A layout that the filter was not made for. Better without its EDID than ended by the first one. */
-static void check_edid(const struct server *server, struct vgpu *vgpu)
-{
-	const struct vgpu_info *info = vgpu_info(vgpu);
-
-	if (info->edid.present && server->options->source != SOURCE_SIMULATE &&
-		!server->options->no_syscall_filter && !sandbox_lets_edid(info->edid.offset)) {
-		log_warning("source: the EDID region of %s lies at 0x%" PRIx64
-			    ", where the filter of system calls lets nobody write: the display "
-			    "keeps its size; --no-syscall-filter would change that",
-			info->name, info->edid.offset);
-		vgpu_edid_forget(vgpu);
-	}
-}
-
-/* The source found a device. */
-static void on_arrived(void *data, struct vgpu *vgpu, int owner)
-{
-	struct server *server = data;
-	const struct vgpu_info *info = vgpu_info(vgpu);
-
-	log_info("source: %s, planes as %s%s", info->name, info->dmabuf ? "dma-buf" : "region",
-		info->cursor_plane ? ", with a cursor" : "");
-	check_edid(server, vgpu);
-	tell_size(server, vgpu);
-	sandbox_tighten(info->edid.present ? info->edid.offset : UINT64_MAX);
-	capture_attach(server->capture, vgpu, owner);
-	choose_resizer(server);
-}
-
-static void on_waiting(void *data, const char *sentence)
-{
-	struct server *server = data;
-
-	capture_detach(server->capture, sentence);
-	size_detached(server->size);
-}
-
-static void on_source_ended(void *data, int status)
-{
-	struct server *server = data;
-
-	server->status = status;
-	g_main_loop_quit(server->loop);
-}
-
-static const struct source_events source_events = {
-	.arrived = on_arrived,
-	.waiting = on_waiting,
-	.ended = on_source_ended,
-};
-
-static gboolean on_lost_main(gpointer data)
-{
-	struct server *server = data;
-
-	/* Meanwhile another may have come by --fd-socket. */
-	if (!capture_attached(server->capture)) {
-		log_info("the device was let go");
-		size_detached(server->size);
-		source_look(server->source);
-	}
-	return G_SOURCE_REMOVE;
-}
-
-/* On the capture thread: what is to be done is done on the main one. */
-static void on_lost(void *data)
-{
-	g_idle_add_full(G_PRIORITY_DEFAULT, on_lost_main, data, NULL);
-}
-
-static const struct capture_events capture_events = {
-	.lost = on_lost,
-};
-
 static int make_capture(struct server *server, char *why, size_t why_size)
 {
 	const struct options *options = server->options;
@@ -297,7 +143,7 @@ static int make_capture(struct server *server, char *why, size_t why_size)
 		.renderer = {.kind = options->renderer, .render_node = options->render_node},
 		.max_fps = options->max_fps,
 		.trace = options->trace,
-		.events = &capture_events,
+		.events = &serve_capture_events,
 		.events_data = server,
 	};
 
@@ -337,7 +183,7 @@ static int open_source(struct server *server, char *why, size_t why_size)
 	const struct vgpu_info *info;
 
 	server->source =
-		source_create(options, server->broker, &source_events, server, why, why_size);
+		source_create(options, server->broker, &serve_source_events, server, why, why_size);
 	if (!server->source) {
 		return EXIT_SOURCE;
 	}
@@ -434,7 +280,7 @@ static int start_display(struct server *server, char *why, size_t why_size)
 	if (!server->relays) {
 		return EXIT_FAILED;
 	}
-	choose_resizer(server);
+	serve_choose_resizer(server);
 	if (open_control(server, why, why_size) != EXIT_OK ||
 		open_audio(server, why, why_size) != EXIT_OK) {
 		return EXIT_FAILED;
@@ -561,7 +407,7 @@ int serve(const struct options *options)
 	/* Before the first thread, so that the signals of an early end find their handlers. */
 	watch_signals(&server);
 
-	server.size = size_create(&options->size, &size_ops, &server);
+	server.size = size_create(&options->size, &serve_size_ops, &server);
 	if (code == EXIT_OK) {
 		code = make_capture(&server, why, sizeof(why));
 	}
