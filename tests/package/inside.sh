@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+#
+# Run by a shell in the Debian where the package was just installed: is all there, and does it work?
+version=$1
+wrong=0
+
+check() # WHAT COMMAND...
+{
+	what=$1
+	shift
+	if "$@" >/tmp/words 2>&1; then
+		echo "ok: $what"
+	else
+		echo "WRONG: $what"
+		tail -n 20 /tmp/words
+		wrong=1
+	fi
+}
+
+# Files as the package has them, of the right kind, by glob.
+have()
+{
+	for path; do
+		[ -s "$path" ] || { echo "there is no $path" && return 1; }
+	done
+}
+
+says_version()
+{
+	vgpu-bridge --version | tee /dev/stderr | grep -qw "$version"
+}
+
+man_page()
+{
+	have /usr/share/man/man1/vgpu-bridge.1.gz &&
+		zcat /usr/share/man/man1/vgpu-bridge.1.gz | grep -q '^\.TH "vgpu-bridge" "1"'
+}
+
+completion()
+{
+	have /usr/share/bash-completion/completions/vgpu-bridge.bash &&
+		bash -c '. /usr/share/bash-completion/completions/vgpu-bridge.bash &&
+			complete -p vgpu-bridge'
+}
+
+not_enabled()
+{
+	! find /etc/systemd -name '*vgpu-bridge*' -path '*.wants/*' | grep .
+}
+
+serves()
+{
+	vgpu-bridge serve --simulate --listen unix:/tmp/spice >/tmp/serve 2>&1 &
+	pid=$!
+	for i in $(seq 300); do
+		! grep -q '^listening on ' /tmp/serve || break
+		sleep 0.1
+	done
+	grep '^listening on spice+unix:///tmp/spice' /tmp/serve || { cat /tmp/serve; return 1; }
+	asks
+	result=$?
+	kill $pid
+	wait $pid || { echo "it ended with $?" && cat /tmp/serve && result=1; }
+	return $result
+}
+
+asks()
+{
+	kill -USR1 $pid
+	for i in $(seq 300); do
+		! grep -q '"frames' /tmp/serve || return 0
+		sleep 0.1
+	done
+	echo "no counters on SIGUSR1" && cat /tmp/serve
+	return 1
+}
+
+check "the program tells its version" says_version
+check "the man page" man_page
+check "the completion" completion
+check "copyright and examples" have /usr/share/doc/vgpu-bridge/copyright \
+	/usr/share/doc/vgpu-bridge/examples/example.conf
+check "the files are as the package has them" dpkg -V vgpu-bridge
+check "no unit is enabled" not_enabled
+check "it serves the simulated desktop" serves
+exit $wrong
