@@ -21,7 +21,9 @@ enum inventory_limit {
 	LIMIT_LOW_GM, /* GVT-g: mappable graphics memory (the aperture) */
 	LIMIT_HIGH_GM, /* GVT-g: hidden graphics memory (4 GiB less the aperture) */
 	LIMIT_FENCES, /* GVT-g */
-	LIMIT_COUNT, /* GVT-g: 8 with the host's own */
+	LIMIT_COUNT, /* GVT-g: 8 with the host's own; mdpy: its parameter max_devices */
+	LIMIT_MEMORY, /* mbochs: its parameter max_mbytes, shared by all types */
+	LIMIT_OTHER_TYPE, /* NVIDIA: the GPU serves one type at a time, and another one is in use */
 };
 
 struct inventory_type {
@@ -32,6 +34,12 @@ struct inventory_type {
 	int available; /* instances, -1: not told */
 	/* Read from the description, 0: not there. */
 	unsigned low_gm_mib, high_gm_mib, fences, weight, max_xres, max_yres, num_heads;
+	unsigned memory_mib; /* NVIDIA's framebuffer, mbochs's video memory */
+	/*
+	 * GVT-g, where the aperture is known: how many more there is room for. Differs from available
+	 * where the kernel's sum wraps, which with an aperture of 4 GiB it does. -1: not known.
+	 */
+	int room;
 	enum inventory_limit limit; /* what ends first, or has ended */
 };
 
@@ -61,6 +69,8 @@ struct inventory_holder {
 	pid_t pid;
 	char command[64]; /* its comm, printable */
 	char vm[256]; /* of QEMU's -name, "" otherwise */
+	/* Its open files could not be looked into, but it is a QEMU that was started with this vGPU. */
+	bool by_command_line;
 };
 
 struct inventory_vgpu {
@@ -81,9 +91,11 @@ struct inventory_vgpu {
 	struct inventory_holder *holders;
 	size_t n_holders;
 	bool holders_known; /* false: other users' processes could not be looked into */
+	bool mdevctl_known; /* false: /etc/mdevctl.d is there and could not be read */
 	bool mdevctl_defined, mdevctl_auto;
 	int libvirt; /* domains in /etc/libvirt/qemu that name it; -1: could not be read */
 	char libvirt_domain[128]; /* the first of them */
+	bool libvirt_autostart; /* one of them is started with the host */
 };
 
 struct inventory {
@@ -91,6 +103,11 @@ struct inventory {
 	size_t n_parents;
 	struct inventory_vgpu *vgpus;
 	size_t n_vgpus;
+	/*
+	 * A process with VFIO devices of which the kernel does not tell which they are (before Linux 6.18,
+	 * when it got them from another process, as a bridge does); 0: there is none.
+	 */
+	pid_t stranger;
 };
 
 /* 0 or -ENOMEM; a host without any of it is an empty inventory. */
@@ -106,6 +123,10 @@ const struct inventory_vgpu *inventory_vgpu(const struct inventory *inventory, c
  * table. *never: newer or other than what GVT-g was made for.
  */
 const char *intel_generation(uint16_t device, bool *gvt, bool *never);
+
+/* The type of that name, NULL where the parent has none. */
+const struct inventory_type *inventory_type(
+	const struct inventory_parent *parent, const char *name);
 
 /*
  * How many of a GVT-g type fit into an aperture of so many MiB when there are no others, and what ends
