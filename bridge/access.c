@@ -413,7 +413,8 @@ int access_check(struct options *options)
 	}
 	if (options->n_addresses == 0) {
 		log_error("no address to listen on; add --listen unix:PATH or --listen "
-			  "tcp:127.0.0.1:5900");
+			  "tcp:127.0.0.1:5900 (--listen systemd has brought no socket, if it was "
+			  "given: start the .socket unit)");
 		return -EINVAL;
 	}
 	if (access->passwords > 1) {

@@ -245,7 +245,7 @@ static int parse_where(struct listen_address *address, const char *text, char *w
 		return parse_fd(address, text + 3, why, why_size);
 	}
 	snprintf(why, why_size,
-		"not an address; write unix:PATH, tcp:HOST:PORT, tls:HOST:PORT or fd:N");
+		"not an address; write unix:PATH, tcp:HOST:PORT, tls:HOST:PORT, fd:N or systemd");
 	return -EINVAL;
 }
 

@@ -28,6 +28,7 @@ struct capture {
 	bool running;
 	int wake_fd;
 	atomic_bool stop;
+	atomic_uint_fast64_t beat; /* counts up before and after each sleep: odd while asleep */
 	struct holding holding;
 	atomic_bool paused, hurried;
 	atomic_uint_fast64_t pointed; /* serial << 32 | y << 16 | x */
@@ -296,7 +297,12 @@ static bool sleep_until(struct capture *capture, int64_t until)
 		};
 		pointer = &timeout;
 	}
-	if (ppoll(fds, 2, pointer, NULL) <= 0) {
+	capture->beat++;
+
+	int ready = ppoll(fds, 2, pointer, NULL);
+
+	capture->beat++;
+	if (ready <= 0) {
 		return false;
 	}
 	capture->owner_ended = fds[1].revents != 0;
@@ -470,6 +476,14 @@ void capture_stop(struct capture *capture)
 	capture_wake(capture);
 	pthread_join(capture->thread, NULL);
 	capture->running = false;
+}
+
+bool capture_alive(struct capture *capture, uint64_t *seen)
+{
+	uint64_t beat = capture->beat, before = *seen;
+
+	*seen = beat;
+	return beat % 2 == 1 || beat != before;
 }
 
 const char *capture_renderer_text(const struct capture *capture)

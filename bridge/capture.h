@@ -104,6 +104,13 @@ void capture_hurry(struct capture *capture);
 /* A viewer pointed here, pixels of the picture: to learn the hot spot from. Any thread. */
 void capture_pointed(struct capture *capture, uint32_t x, uint32_t y);
 
+/*
+ * Does the thread go round, or sleep because there is nothing to do? seen: what the last call left
+ * there, 0 at first. False: it is in the same round as then, in a call that has not returned. Never
+ * waits and wakes nobody. Any thread.
+ */
+bool capture_alive(struct capture *capture, uint64_t *seen);
+
 /* As of the start. */
 const char *capture_renderer_text(const struct capture *capture);
 /* Sums over all devices that there were. Any thread. */

@@ -14,6 +14,7 @@
 
 #include "bridge/config.h"
 #include "bridge/options_table.h"
+#include "bridge/passed.h"
 #include "bridge/tools.h"
 
 #define WHY_SIZE 512
@@ -251,6 +252,20 @@ static bool has_source(const struct reading *reading)
 	return false;
 }
 
+/* The sockets that systemd passed don't replace the addresses of the file, they come beside them. */
+static bool replaces(const struct reading *stronger, const struct option_spec *spec)
+{
+	for (guint i = 0; i < stronger->settings->len; i++) {
+		const struct setting *setting = setting_at(stronger, i);
+
+		if (setting->spec == spec &&
+			(strcmp(spec->name, "listen") != 0 || !passed_is(setting->value))) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static int apply(struct options *options, const struct reading *reading,
 	const struct reading *stronger, const char *config)
 {
@@ -264,7 +279,7 @@ static int apply(struct options *options, const struct reading *reading,
 		}
 		/* A source on the command line replaces whatever source the file names. */
 		if (stronger &&
-			(find_setting(stronger, setting->spec) ||
+			(replaces(stronger, setting->spec) ||
 				(setting->spec->section == SECTION_SOURCE &&
 					has_source(stronger)))) {
 			continue;

@@ -13,7 +13,7 @@ const char *const tls_channel_words[] = {"all", "main", "display", "inputs", "cu
 static const char *const simulate_words[] = {"1280x720", "1920x1080", "scene=desktop", "scene=idle",
 	"scene=scroll", "scene=video", "scene=noise", "scene=box", NULL};
 static const char *const address_words[] = {
-	"unix:", "tcp:127.0.0.1:", "tcp:[::1]:", "tls:", "fd:", NULL};
+	"unix:", "tcp:127.0.0.1:", "tcp:[::1]:", "tls:", "fd:", "systemd", NULL};
 static const char *const audio_words[] = {"auto", "none", "dbus:unix:path=", NULL};
 static const char *const socket_words[] = {"unix:", NULL};
 static const char *const mode_words[] = {
@@ -136,7 +136,7 @@ const struct option_spec option_specs[] = {
 		.repeatable = true,
 		.completion = COMPLETE_WORDS,
 		.words = address_words,
-		.help = "unix:PATH, tcp:HOST:PORT, tls:HOST:PORT or fd:N; repeatable",
+		.help = "unix:PATH, tcp:HOST:PORT, tls:HOST:PORT, fd:N or systemd; repeatable",
 		.man = "Where viewers connect; see *ADDRESSES*. May be given several times.",
 		.set = set_listen,
 	},

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glib.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 
 #include "bridge/options_table.h"
 #include "bridge/options_values.h"
+#include "bridge/passed.h"
 #include "vfio/sim.h"
 
 int refuse(char *why, size_t why_size, const char *format, ...)
@@ -203,16 +205,12 @@ int set_simulate(struct options *options, const char *value, char *why, size_t w
 	return keep(&options->simulate, value, why, why_size);
 }
 
-int set_listen(struct options *options, const char *value, char *why, size_t why_size)
+/* Takes over the address. */
+static int add_address(
+	struct options *options, struct listen_address address, char *why, size_t why_size)
 {
-	struct listen_address *list, address;
-	char detail[256] = "";
-	int result = listen_address_parse(&address, value, detail, sizeof(detail));
-
-	if (result < 0) {
-		return refuse(why, why_size, "'%s': %s", value, detail);
-	}
-	list = realloc(options->addresses, (options->n_addresses + 1) * sizeof(*list));
+	struct listen_address *list =
+		realloc(options->addresses, (options->n_addresses + 1) * sizeof(*list));
 	if (!list) {
 		listen_address_finish(&address);
 		snprintf(why, why_size, "out of memory");
@@ -221,6 +219,54 @@ int set_listen(struct options *options, const char *value, char *why, size_t why
 	list[options->n_addresses++] = address;
 	options->addresses = list;
 	return 0;
+}
+
+/* A descriptor that is named by its number too is listened on once. */
+static bool has_fd(const struct options *options, int fd)
+{
+	for (size_t i = 0; i < options->n_addresses; i++) {
+		if (options->addresses[i].kind == ADDRESS_FD && options->addresses[i].fd == fd) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* What systemd passed, if anything: a unit may be started without its socket. */
+static int set_passed(struct options *options, const char *value, char *why, size_t why_size)
+{
+	struct listen_address address;
+	int result = 0;
+
+	for (unsigned i = 0; i < passed_count() && result == 0; i++) {
+		char detail[256] = "";
+		char *text = passed_address(value, i);
+
+		result = listen_address_parse(&address, text, detail, sizeof(detail));
+		if (result < 0) {
+			refuse(why, why_size, "'%s': %s: %s", value, text, detail);
+		} else if (has_fd(options, address.fd)) {
+			listen_address_finish(&address);
+		} else {
+			result = add_address(options, address, why, why_size);
+		}
+		g_free(text);
+	}
+	return result;
+}
+
+int set_listen(struct options *options, const char *value, char *why, size_t why_size)
+{
+	struct listen_address address;
+	char detail[256] = "";
+
+	if (passed_is(value)) {
+		return set_passed(options, value, why, why_size);
+	}
+	if (listen_address_parse(&address, value, detail, sizeof(detail)) < 0) {
+		return refuse(why, why_size, "'%s': %s", value, detail);
+	}
+	return add_address(options, address, why, why_size);
 }
 
 int set_compression(struct options *options, const char *value, char *why, size_t why_size)

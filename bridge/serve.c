@@ -29,6 +29,7 @@
 #include "bridge/source.h"
 #include "bridge/stats.h"
 #include "bridge/viewers.h"
+#include "bridge/watchdog.h"
 #include "vfio/vgpu.h"
 
 /* The library lets go of a viewer's memory a little after the viewer. */
@@ -63,6 +64,8 @@ static void on_viewers(void *data, unsigned count)
 	struct server *server = data;
 
 	log_info("viewers: %u", count);
+	server->watching = count;
+	serve_tell_status(server);
 	if (server->audio) {
 		audio_set_watched(server->audio, count > 0);
 	}
@@ -375,6 +378,9 @@ static void finish(struct server *server)
 	if (server->trim) {
 		g_source_remove(server->trim);
 	}
+	if (server->telling) {
+		g_source_remove(server->telling);
+	}
 	for (size_t i = 0; i < server->n_sources; i++) {
 		g_source_remove(server->sources[i]);
 	}
@@ -385,7 +391,7 @@ static void finish(struct server *server)
 int serve(const struct options *options)
 {
 	struct server server = {.options = options};
-	char why[512] = "";
+	char why[512] = "", status[512];
 
 	/* Before there are threads, sockets and guests: they are copies of what we are now. */
 	if (start_broker(&server, why, sizeof(why)) < 0) {
@@ -422,9 +428,14 @@ int serve(const struct options *options)
 	}
 	if (code == EXIT_OK) {
 		tell_addresses(&server);
-		notify_ready(listener_uri(server.listeners[0]));
+		server.ready = true;
+		serve_describe(&server, status, sizeof(status));
+		notify_ready(status);
+		server.watchdog = watchdog_create(server.capture);
 		g_main_loop_run(server.loop);
 		code = server.status;
+		watchdog_destroy(server.watchdog);
+		server.ready = false;
 		notify_stopping();
 		log_debug("ending");
 	} else {

@@ -2,6 +2,7 @@
 /* What a server does when a device comes or goes, and when its display changes its size. */
 #include <inttypes.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "bridge/capture.h"
 #include "bridge/log.h"
@@ -84,6 +85,8 @@ static void on_arrived(void *data, struct vgpu *vgpu, int owner)
 	tell_size(server, vgpu);
 	sandbox_tighten(info->edid.present ? info->edid.offset : UINT64_MAX);
 	capture_attach(server->capture, vgpu, owner);
+	server->missing[0] = '\0';
+	serve_tell_status(server);
 	serve_choose_resizer(server);
 }
 
@@ -92,6 +95,8 @@ static void on_waiting(void *data, const char *sentence)
 	struct server *server = data;
 
 	capture_detach(server->capture, sentence);
+	snprintf(server->missing, sizeof(server->missing), "%s", sentence);
+	serve_tell_status(server);
 	size_detached(server->size);
 }
 
@@ -116,6 +121,8 @@ static gboolean on_lost_main(gpointer data)
 	/* Meanwhile another may have come by --fd-socket. */
 	if (!capture_attached(server->capture)) {
 		log_info("the device was let go");
+		snprintf(server->missing, sizeof(server->missing), "it was let go");
+		serve_tell_status(server);
 		size_detached(server->size);
 		source_look(server->source);
 	}

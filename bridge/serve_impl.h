@@ -9,6 +9,7 @@
 #define BRIDGE_SERVE_IMPL_H
 
 #include <glib.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct audio;
@@ -30,6 +31,7 @@ struct size_ops;
 struct source;
 struct source_events;
 struct viewers;
+struct watchdog;
 
 /* An address, as its listener knows it. */
 struct door {
@@ -59,6 +61,11 @@ struct server {
 	struct door *doors; /* one for each listener */
 	GMainLoop *loop;
 	guint trim; /* the timer, 0: none */
+	bool ready; /* viewers are let in */
+	unsigned watching; /* viewers */
+	char missing[128]; /* why there is no device, "" where there is one */
+	guint telling; /* the timer of serve_tell_status(), 0: none */
+	struct watchdog *watchdog;
 	guint sources[4];
 	size_t n_sources;
 };
@@ -70,5 +77,10 @@ extern const struct capture_events serve_capture_events;
 
 /* Who is told the size of a viewer's window: the device, or else the guest's agent. */
 void serve_choose_resizer(struct server *server);
+
+/* serve_status.c: a line of what is shown, from the start of the listeners on. */
+void serve_describe(const struct server *server, char *text, size_t size);
+/* It may have changed: the service manager is told in a moment. */
+void serve_tell_status(struct server *server);
 
 #endif

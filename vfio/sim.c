@@ -144,6 +144,11 @@ static int sim_query(struct vgpu *vgpu, struct vfio_device_gfx_plane_info *info)
 	int rc;
 
 	pthread_mutex_lock(&sim->lock);
+	/* The condition is the painter's too: whoever is woken looks again at what it waits for. */
+	while (sim->hung && !sim->gone && info->drm_plane_type == PLANE_PRIMARY &&
+		!(info->flags & PROBE)) {
+		pthread_cond_wait(&sim->wake, &sim->lock);
+	}
 	rc = answer(sim, info, &unused);
 	pthread_mutex_unlock(&sim->lock);
 	sim_buffer_free(unused);

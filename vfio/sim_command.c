@@ -21,6 +21,7 @@
  * fault stride0|size0 [COUNT]		So many queries say stride or size 0.
  * fault shrink			Cuts the shown memory in half under its mappings, until a mode change.
  * fault garbage-x		Junk in each pixel's unused byte from now on.
+ * fault hang			A query of the primary plane does not return until fault clear.
  * fault gone, die		The device does not answer any more.
  * fault clear			No more faults, but what is gone stays gone.
  * raw [cursor] FIELD=VALUE...	Puts numbers (decimal, 0x.. or a fourcc) into the raw answer: width
@@ -59,7 +60,7 @@ void sim_lock_both(struct sim *sim)
 
 void sim_unlock_both(struct sim *sim)
 {
-	pthread_cond_signal(&sim->wake);
+	pthread_cond_broadcast(&sim->wake);
 	pthread_mutex_unlock(&sim->lock);
 	pthread_mutex_unlock(&sim->paint);
 }

@@ -61,7 +61,7 @@ static int set_link(struct sim *sim, uint32_t state)
 		edid->link = state;
 		preferred_mode(edid);
 		edid->plug_at = sim_now() + LOOK_AFTER;
-		pthread_cond_signal(&sim->wake);
+		pthread_cond_broadcast(&sim->wake);
 		return 0;
 	default:
 		return -EINVAL;

@@ -74,8 +74,8 @@ static int arm(struct sim_call *call, const char *name, unsigned count)
 		}
 	}
 	return sim_refuse(call, name,
-		"enomem, einval, efault, stale, shortbuf, stride0, size0, shrink, garbage-x, gone "
-		"or clear");
+		"enomem, einval, efault, stale, shortbuf, stride0, size0, shrink, garbage-x, hang, "
+		"gone or clear");
 }
 
 int sim_do_fault(struct sim_call *call)
@@ -104,6 +104,9 @@ int sim_do_fault(struct sim_call *call)
 	} else if (strcmp(name, "clear") == 0) {
 		memset(sim->faults, 0, sizeof(sim->faults));
 		sim->garbage = false;
+		sim->hung = false;
+	} else if (strcmp(name, "hang") == 0) {
+		sim->hung = true;
 	} else {
 		rc = arm(call, name, (unsigned)count);
 	}

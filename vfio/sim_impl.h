@@ -119,6 +119,7 @@ struct sim {
 	struct sim_buffer *told[SIM_PLANES]; /* what the last query of each plane told */
 	enum sim_scene scene; /* both */
 	bool paused, blank, gone, broken, quit; /* both, but quit */
+	bool hung; /* queries of the primary plane wait; both */
 	struct sim_cursor cursor;
 	struct sim_edid edid;
 	struct sim_raw raw[SIM_PLANES];

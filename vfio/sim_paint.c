@@ -353,7 +353,7 @@ void sim_painter_stop(struct sim *sim)
 	}
 	pthread_mutex_lock(&sim->lock);
 	sim->quit = true;
-	pthread_cond_signal(&sim->wake);
+	pthread_cond_broadcast(&sim->wake);
 	pthread_mutex_unlock(&sim->lock);
 	pthread_join(sim->painter, NULL);
 	sim->painting = false;
