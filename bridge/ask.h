@@ -19,6 +19,10 @@ struct asked;
  */
 struct asked *ask_open(const char *on, char *why, size_t why_size);
 void ask_close(struct asked *asked);
+/* What it calls itself. */
+const char *ask_name(const struct asked *asked);
+/* The paths of all sockets of bridges that run, NULL at the end; for g_strfreev(). */
+char **ask_all(void);
 
 /*
  * Sends a command and waits for its answer; takes over arguments (NULL: none). fd: where the answer

@@ -30,7 +30,10 @@ struct command {
 	const char *name; /* "display-resize"; NULL ends the table */
 	const char *help; /* a sentence */
 	struct command_argument arguments[5];
-	/* arguments: an object of what the table says, by name and type; what else was sent is refused. */
+	/*
+	 * arguments: an object of what the table says, by name and type; what else was sent is refused.
+	 * Its strings are wiped when this returns: keep copies.
+	 */
 	void (*run)(struct server *server, struct request *request, JsonObject *arguments);
 };
 

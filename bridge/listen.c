@@ -293,7 +293,7 @@ static gboolean on_pause_over(gpointer data)
 static void pause_accepting(struct listener *listener, int error)
 {
 	if (!listener->short_of_fds) {
-		log_warning("%s: a viewer can't be let in: %s; trying again every %d ms",
+		log_warning("%s: nobody can be let in: %s; trying again every %d ms",
 			listener->uri, strerror(error), PAUSE_MS);
 		listener->short_of_fds = true;
 	}

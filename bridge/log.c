@@ -30,6 +30,11 @@ void log_set_level(enum log_level level)
 	atomic_store_explicit(&logger.level, (int)level, memory_order_relaxed);
 }
 
+enum log_level log_level(void)
+{
+	return (enum log_level)atomic_load_explicit(&logger.level, memory_order_relaxed);
+}
+
 /* A message is one line, whatever a device's or a library's text holds. */
 static void make_one_line(char *text)
 {

@@ -10,6 +10,7 @@
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
 void log_set_level(enum log_level level);
+enum log_level log_level(void);
 /* Routes the libraries' GLib messages here too. */
 void log_init(void);
 

@@ -529,6 +529,7 @@ void options_finish(struct options *options)
 	free(options->render_node);
 	free(options->qmp);
 	free(options->audio_bus);
+	free(options->control);
 	free(options->trace);
 	memset(options, 0, sizeof(*options));
 	options->fd = -1;

@@ -85,6 +85,8 @@ struct options {
 	bool no_syscall_filter;
 	bool no_audio;
 	char *audio_bus; /* address of the D-Bus that QEMU is on; NULL: over QMP */
+	char *control; /* path of the control socket; NULL: by name, in the runtime directory */
+	bool no_control;
 	char *trace; /* file for a line per captured frame, or NULL */
 };
 

@@ -15,6 +15,7 @@ static const char *const simulate_words[] = {"1280x720", "1920x1080", "scene=des
 static const char *const address_words[] = {
 	"unix:", "tcp:127.0.0.1:", "tcp:[::1]:", "tls:", "fd:", "systemd", NULL};
 static const char *const audio_words[] = {"auto", "none", "dbus:unix:path=", NULL};
+static const char *const control_words[] = {"none", "unix:", NULL};
 static const char *const socket_words[] = {"unix:", NULL};
 static const char *const mode_words[] = {
 	"1280x720", "1280x800", "1920x1080", "1920x1200", "2560x1440", "3840x2160", NULL};
@@ -501,6 +502,23 @@ const struct option_spec option_specs[] = {
 		       "last, in steps of 8 pixels across and 2 down, once it has had its size for "
 		       "0.6 seconds.",
 		.set = set_fixed_mode,
+	},
+	{
+		.name = "control",
+		.verbs = FOR_SERVE,
+		.section = SECTION_GENERAL,
+		.argument = "unix:PATH|none",
+		.completion = COMPLETE_WORDS,
+		.words = control_words,
+		.help = "the control socket (NAME.control in the runtime directory)",
+		.man = "Where *status*, *set* and the other commands of *OPERATING A RUNNING BRIDGE* "
+		       "find this bridge, or *none*. By default the socket is "
+		       "_NAME_*.control* in _$RUNTIME_DIRECTORY_, or root's _/run/vgpu-bridge_, or "
+		       "a user's _$XDG_RUNTIME_DIR/vgpu-bridge_; _NAME_ is that of *--name*, of "
+		       "the virtual machine, the UUID of the vGPU, or a word for the source such "
+		       "as *simulated*, and has *-*_PID_ added where it is in use. Where that "
+		       "can't be made there is a warning, and no socket. See *CONTROL SOCKET*.",
+		.set = set_control,
 	},
 	{
 		.name = "trace",

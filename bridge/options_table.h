@@ -120,6 +120,7 @@ DECLARE_SETTER(port);
 DECLARE_SETTER(qmp);
 DECLARE_SETTER(audio);
 DECLARE_SETTER(input);
+DECLARE_SETTER(control);
 #undef DECLARE_SETTER
 
 extern const char *const renderer_words[]; /* in the order of enum renderer_kind */

@@ -14,6 +14,7 @@
 #include "bridge/broker.h"
 #include "bridge/capture.h"
 #include "bridge/control.h"
+#include "bridge/desk.h"
 #include "bridge/identity.h"
 #include "bridge/input.h"
 #include "bridge/launch.h"
@@ -358,6 +359,8 @@ static void finish(struct server *server)
 	}
 	g_free(server->listeners);
 	g_free(server->doors);
+	desk_destroy(server->desk);
+	server->desk = NULL;
 	source_destroy(server->source);
 	/* The thread ends first: it calls the sink. The sink is last to call the capture. */
 	if (server->capture) {
@@ -407,6 +410,9 @@ int serve(const struct options *options)
 	/* Who runs us may let us give the sockets away: nobody is answered yet. */
 	int code = start_listening(&server, why, sizeof(why));
 
+	if (code == EXIT_OK) {
+		code = serve_open_desk(&server, why, sizeof(why));
+	}
 	if (code == EXIT_OK && sandbox_drop(why, sizeof(why)) < 0) {
 		code = EXIT_FAILED;
 	}

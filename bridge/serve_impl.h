@@ -16,6 +16,7 @@ struct audio;
 struct broker;
 struct capture;
 struct control;
+struct desk;
 struct follow;
 struct identity;
 struct input;
@@ -50,6 +51,7 @@ struct server {
 	struct capture *capture;
 	struct viewers *viewers;
 	struct relays *relays;
+	struct desk *desk; /* the control socket; NULL: none */
 	struct control *control;
 	struct qmp *monitor; /* control's; NULL: there is none to be had */
 	struct follow *follow;
@@ -74,6 +76,9 @@ struct server {
 extern const struct size_ops serve_size_ops;
 extern const struct source_events serve_source_events;
 extern const struct capture_events serve_capture_events;
+
+/* serve_desk.c: makes the control socket as the options say. An exit status, with one line in why. */
+int serve_open_desk(struct server *server, char *why, size_t why_size);
 
 /* Who is told the size of a viewer's window: the device, or else the guest's agent. */
 void serve_choose_resizer(struct server *server);

@@ -49,9 +49,11 @@ class Bridge:
     # life
 
     def start(self, seconds=20):
+        # Its control socket is among the files of the test.
+        environment = dict(os.environ, RUNTIME_DIRECTORY=self.setup.directory)
         self.process = subprocess.Popen(
             self.command_line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, bufsize=1)
+            stderr=subprocess.PIPE, text=True, bufsize=1, env=environment)
         for stream in (self.process.stdout, self.process.stderr):
             threading.Thread(target=self._read, args=(stream,), daemon=True).start()
         end = time.monotonic() + seconds
