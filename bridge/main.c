@@ -38,6 +38,7 @@ static const struct {
 	const char *name;
 	int (*run)(const struct tool_call *call);
 } tool_runs[] = {
+	{"log-level", log_level_tool},
 	{NULL, NULL},
 };
 

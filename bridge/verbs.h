@@ -7,9 +7,12 @@
 #define BRIDGE_VERBS_H
 
 struct options;
+struct tool_call;
 
 int serve(const struct options *options);
 int probe(const struct options *options);
 int viewer_file(const struct options *options);
+
+int log_level_tool(const struct tool_call *call);
 
 #endif
