@@ -167,6 +167,11 @@ int capture_set_edid(struct capture *capture, const void *blob, size_t size)
 	return rc;
 }
 
+int capture_edid_outcome(struct capture *capture)
+{
+	return holding_edid_outcome(&capture->holding);
+}
+
 void capture_hurry(struct capture *capture)
 {
 	if (!atomic_exchange(&capture->hurried, true)) {

@@ -99,6 +99,11 @@ bool capture_edid_limits(struct capture *capture, struct vgpu_edid *edid);
  * ones may take it. [main]
  */
 int capture_set_edid(struct capture *capture, const void *blob, size_t size);
+/*
+ * What has become of the last one: 0: the device has it, or there is no device; -EINPROGRESS: not yet;
+ * else the error with which the device refused it. [main]
+ */
+int capture_edid_outcome(struct capture *capture);
 /* Input went to the guest, what it causes is near: look now. Any thread. */
 void capture_hurry(struct capture *capture);
 /* A viewer pointed here, pixels of the picture: to learn the hot spot from. Any thread. */

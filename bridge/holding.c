@@ -122,11 +122,22 @@ int holding_set_edid(struct holding *holding, const void *blob, size_t size)
 	memcpy(holding->edid.bytes, blob, size);
 	holding->edid.size = size;
 	holding->edid_new = true;
+	holding->edid_asked++;
 	if (present(holding) && !holding->limits.present) {
 		rc = -ENOTSUP;
 	} else if (present(holding) && size > holding->limits.max_size) {
 		rc = -E2BIG;
 	}
+	pthread_mutex_unlock(&holding->lock);
+	return rc;
+}
+
+int holding_edid_outcome(struct holding *holding)
+{
+	int rc;
+
+	pthread_mutex_lock(&holding->lock);
+	rc = holding->edid_done != holding->edid_asked ? -EINPROGRESS : holding->edid_result;
 	pthread_mutex_unlock(&holding->lock);
 	return rc;
 }
@@ -223,13 +234,23 @@ void holding_drop(struct holding *holding)
 
 int holding_step_edid(struct holding *holding, int64_t now)
 {
+	int rc;
+
 	pthread_mutex_lock(&holding->lock);
 	if (holding->edid_new) {
 		plug_set(&holding->plug, &holding->edid);
 		holding->edid_new = false;
+		holding->edid_taken = holding->edid_asked;
 	}
 	pthread_mutex_unlock(&holding->lock);
-	return holding->vgpu ? plug_step(&holding->plug, holding->vgpu, now) : 0;
+	rc = holding->vgpu ? plug_step(&holding->plug, holding->vgpu, now) : 0;
+	if (holding_next(holding) < 0 && holding->edid_done != holding->edid_taken) {
+		pthread_mutex_lock(&holding->lock);
+		holding->edid_done = holding->edid_taken;
+		holding->edid_result = rc < 0 ? rc : 0;
+		pthread_mutex_unlock(&holding->lock);
+	}
+	return rc;
 }
 
 int64_t holding_next(const struct holding *holding)

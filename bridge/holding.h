@@ -27,6 +27,8 @@ struct holding {
 	char sentence[256]; /* for the card, while leaving */
 	bool edid_new;
 	struct plug_edid edid;
+	unsigned edid_asked, edid_done; /* how many were given, and the last of them that is settled */
+	int edid_result; /* of that one, 0 or -errno */
 	struct vgpu *vgpu; /* written by the capture thread */
 	struct vgpu_edid limits; /* of the last one that came */
 	struct vgpu_counters past; /* of devices that are gone */
@@ -34,6 +36,7 @@ struct holding {
 	/* The capture thread's own. */
 	int owner; /* pidfd, -1: none */
 	struct plug plug;
+	unsigned edid_taken; /* the last one of edid_asked that plug knows */
 };
 
 void holding_init(struct holding *holding);
@@ -47,6 +50,8 @@ bool holding_detach(struct holding *holding, const char *sentence);
 void holding_wait_left(struct holding *holding);
 bool holding_present(struct holding *holding, struct vgpu_edid *limits);
 int holding_set_edid(struct holding *holding, const void *blob, size_t size);
+/* As capture_edid_outcome(). */
+int holding_edid_outcome(struct holding *holding);
 /* Sums over all devices that there were. Any thread. */
 void holding_counters(struct holding *holding, struct vgpu_counters *sum);
 

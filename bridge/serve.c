@@ -78,6 +78,7 @@ static void on_viewers(void *data, unsigned count)
 		server->trim = 0;
 	}
 	if (count == 0) {
+		size_forget(server->size);
 		server->trim = g_timeout_add(TRIM_MS, on_unwatched, server);
 	}
 }

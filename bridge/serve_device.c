@@ -51,10 +51,13 @@ void serve_choose_resizer(struct server *server)
 {
 	struct vgpu_edid edid;
 	bool takes = capture_edid_limits(server->capture, &edid);
+	struct size_status status;
 
+	size_tell(server->size, &status);
 	if (server->viewers) {
+		/* To size_request() also where it would only refuse. */
 		spice_sink_set_resizes(viewers_sink(server->viewers, 0),
-			server->options->size.fixed || takes || !capture_attached(server->capture));
+			status.mode != SIZE_AUTO || takes || !capture_attached(server->capture));
 	}
 }
 

@@ -4,13 +4,27 @@
 #include <errno.h>
 #include <glib.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "bridge/edid.h"
 #include "bridge/log.h"
+#include "bridge/plug.h"
 #include "vfio/vgpu.h"
 
 #define SETTLE_MS 600
+/* Of a guest that has never shown a picture and whose device has no EDID of its own. */
+#define DEFAULT_WIDTH 1024
+#define DEFAULT_HEIGHT 768
+
+G_STATIC_ASSERT(EDID_MAX == PLUG_MAX);
+
+/* Which monitor the user wants. */
+struct wanted {
+	enum size_mode mode;
+	uint32_t width, height; /* SIZE_FIXED, 0: whatever the guest has */
+	struct edid_blob edid; /* SIZE_EDID */
+};
 
 struct size {
 	struct size_options options;
@@ -20,8 +34,20 @@ struct size {
 
 	bool attached;
 	struct vgpu_edid limits; /* of the device, if attached */
+	struct edid_blob own; /* that the last device came with; size 0: none */
+	struct wanted wanted;
+	const char *fixed_by; /* words for people, if wanted is not automatic */
+	bool unplugged;
+	bool due; /* for the next device: something was said while there was none */
 	uint32_t width, height; /* last asked for and neither done nor dropped; 0: nothing */
+	uint32_t asked_width, asked_height; /* by the viewers that are there; 0: nothing */
 	uint32_t told_width, told_height; /* what our EDID says; 0: we have given none */
+	struct edid_blob given; /* the last one; size 0: none */
+	struct { /* size_undo() */
+		struct wanted wanted;
+		const char *fixed_by;
+		struct edid_blob given;
+	} before;
 	guint timer; /* 0: nothing settles */
 	bool said_fixed, said_without, said_failed; /* once each is enough */
 };
@@ -36,6 +62,10 @@ struct size *size_create(const struct size_options *options, const struct size_o
 	}
 	size->ops = ops;
 	size->data = data;
+	size->wanted.mode = options->fixed ? SIZE_FIXED : SIZE_AUTO;
+	size->wanted.width = options->width;
+	size->wanted.height = options->height;
+	size->fixed_by = "--fixed-mode";
 	return size;
 }
 
@@ -63,25 +93,40 @@ static bool shown(struct size *size, uint32_t width, uint32_t height)
 		picture_width == width && picture_height == height;
 }
 
-static void give(struct size *size, uint32_t width, uint32_t height, const void *blob)
+static void note_given(struct size *size, const struct edid_blob *edid)
 {
-	int rc = size->ops->set_edid(size->data, blob, EDID_SIZE);
+	struct edid_facts facts = {.width = 0};
 
+	if (edid->size) {
+		edid_read_facts(edid, &facts);
+	}
+	size->given = *edid;
+	size->told_width = facts.width;
+	size->told_height = facts.height;
+}
+
+static int give(struct size *size, const struct edid_blob *edid)
+{
+	struct edid_facts facts;
+	int rc = size->ops->set_edid(size->data, edid->bytes, edid->size);
+
+	edid_read_facts(edid, &facts);
 	if (rc < 0) {
 		size->counters.failed++;
 		if (!size->said_failed) {
 			log_warning("the guest's display could not be given the size %" PRIu32
 				    "x%" PRIu32 ": %s",
-				width, height, strerror(-rc));
+				facts.width, facts.height, strerror(-rc));
 		}
 		size->said_failed = true;
-		return;
+		return rc;
 	}
 	size->counters.changes++;
 	size->said_failed = false;
-	size->told_width = width;
-	size->told_height = height;
-	log_info("the guest's display: %" PRIu32 "x%" PRIu32 " from now on", width, height);
+	note_given(size, edid);
+	log_info("the guest's display: %" PRIu32 "x%" PRIu32 " (%s) from now on", facts.width,
+		facts.height, facts.name);
+	return 0;
 }
 
 /* In the limits of the device; false where it takes no EDID at all. */
@@ -108,12 +153,18 @@ static bool fit(struct size *size, uint32_t *width, uint32_t *height)
 	return true;
 }
 
+static bool make(struct edid_blob *edid, uint32_t width, uint32_t height)
+{
+	edid->size = EDID_SIZE;
+	return edid_make(edid->bytes, width, height) == 0;
+}
+
 /* What has been asked for last is done, or there is no need to. */
 static void settle(struct size *size)
 {
 	uint32_t asked_width = size->width, asked_height = size->height;
 	uint32_t width = asked_width, height = asked_height;
-	uint8_t blob[EDID_SIZE];
+	struct edid_blob edid;
 
 	size->width = 0;
 	size->height = 0;
@@ -128,8 +179,8 @@ static void settle(struct size *size)
 		size->counters.unchanged++;
 		return;
 	}
-	if (edid_make(blob, width, height) == 0) {
-		give(size, width, height, blob);
+	if (make(&edid, width, height)) {
+		give(size, &edid);
 	}
 }
 
@@ -138,51 +189,159 @@ static gboolean on_settled(gpointer data)
 	struct size *size = data;
 
 	size->timer = 0;
-	if (size->attached) {
+	if (size->attached && !size->unplugged) {
 		settle(size);
 	}
 	return G_SOURCE_REMOVE;
+}
+
+static void stop_settling(struct size *size)
+{
+	if (size->timer) {
+		g_source_remove(size->timer);
+		size->timer = 0;
+	}
 }
 
 void size_request(struct size *size, uint32_t width, uint32_t height)
 {
 	size->counters.requests++;
 	log_debug("a viewer asks for %" PRIu32 "x%" PRIu32, width, height);
-	if (size->options.fixed) {
+	size->asked_width = width;
+	size->asked_height = height;
+	if (size->wanted.mode != SIZE_AUTO) {
 		size->counters.refused++;
 		if (!size->said_fixed) {
 			log_info("a viewer asks for %" PRIu32 "x%" PRIu32
-				 ": refused, for --fixed-mode",
-				width, height);
+				 ": refused, for the guest's monitor was fixed by %s",
+				width, height, size->fixed_by);
 		}
 		size->said_fixed = true;
 		return;
 	}
 	size->width = width;
 	size->height = height;
-	if (size->timer) {
-		g_source_remove(size->timer);
-	}
+	stop_settling(size);
 	size->timer = g_timeout_add(size->options.settle_ms, on_settled, size);
 }
 
-/* --mode, exactly: whoever asks for 1366 pixels by hand knows why. */
-static void set_first(struct size *size, const void *blob, size_t length)
+void size_forget(struct size *size)
 {
-	uint32_t width = size->options.width, height = size->options.height;
-	uint8_t wanted[EDID_SIZE];
+	size->asked_width = 0;
+	size->asked_height = 0;
+}
 
-	if (!fit(size, &width, &height) || edid_make(wanted, width, height) < 0) {
+/* A size named by hand, exactly: whoever asks for 1366 pixels knows why. */
+static bool make_wanted(struct size *size, struct edid_blob *edid)
+{
+	uint32_t width = size->wanted.width, height = size->wanted.height;
+
+	return fit(size, &width, &height) && make(edid, width, height);
+}
+
+/* The last one, on a device that may allow less than the one before. */
+static bool again(struct size *size, struct edid_blob *edid)
+{
+	uint32_t width = size->told_width, height = size->told_height;
+
+	if (!edid_limit(size->limits.max_xres, size->limits.max_yres, &width, &height)) {
+		*edid = size->given;
+		edid_cut(edid, size->limits.max_size);
+		return true;
+	}
+	return make(edid, width, height);
+}
+
+/*
+ * The EDID that the device there should have. Where nobody has ever said a size it is the device's
+ * own, and for one that came without one of the size that the guest has or had.
+ */
+static bool current(struct size *size, struct edid_blob *edid)
+{
+	uint32_t width = 0, height = 0;
+	char why[256];
+
+	switch (size->wanted.mode) {
+	case SIZE_EDID:
+		*edid = size->wanted.edid;
+		edid_cut(edid, size->limits.max_size);
+		return true;
+	case SIZE_FIXED:
+		if (size->wanted.width) {
+			return make_wanted(size, edid);
+		}
+		break;
+	case SIZE_AUTO:
+		if (size->width) {
+			width = size->width;
+			height = size->height;
+			size->width = 0;
+			size->height = 0;
+			edid_round(&width, &height);
+		} else if (size->given.size) {
+			return again(size, edid);
+		} else if (size->wanted.width) {
+			return make_wanted(size, edid);
+		}
+		break;
+	}
+	if (!width && size->own.size &&
+		edid_check(size->own.bytes, size->own.size, why, sizeof(why)) == 0) {
+		*edid = size->own;
+		return true;
+	}
+	if (!width) {
+		size->ops->picture(size->data, &width, &height);
+	}
+	if (width < EDID_MIN_SIDE || height < EDID_MIN_SIDE || width > EDID_MAX_SIDE ||
+		height > EDID_MAX_SIDE) {
+		width = DEFAULT_WIDTH;
+		height = DEFAULT_HEIGHT;
+	}
+	return fit(size, &width, &height) && make(edid, width, height);
+}
+
+static int give_current(struct size *size)
+{
+	struct edid_blob edid;
+
+	return current(size, &edid) ? give(size, &edid) : 0;
+}
+
+/* Is there something that the device that has come was not told by capture_set_edid()? */
+static bool due(const struct size *size)
+{
+	switch (size->wanted.mode) {
+	case SIZE_AUTO:
+		return size->due || (!size->given.size && size->wanted.width);
+	case SIZE_FIXED:
+		return size->due || size->wanted.width;
+	case SIZE_EDID:
+		return true;
+	}
+	return false;
+}
+
+static void tell_new(struct size *size, const void *blob, size_t length)
+{
+	uint32_t width = size->wanted.width, height = size->wanted.height;
+	struct edid_blob edid;
+
+	if (!size->limits.present) {
+		fit(size, &width, &height); /* says so */
 		return;
 	}
-	if (length == EDID_SIZE && !memcmp(blob, wanted, EDID_SIZE)) {
+	if (!current(size, &edid)) {
+		return;
+	}
+	if (!size->given.size && length == edid.size && !memcmp(blob, edid.bytes, length)) {
 		/* From an earlier life of ours: the guest need not notice that we are back. */
-		size->told_width = width;
-		size->told_height = height;
+		note_given(size, &edid);
 		size->counters.unchanged++;
-		return;
+	} else if (size->due || size->given.size != edid.size ||
+		memcmp(size->given.bytes, edid.bytes, edid.size) != 0) {
+		give(size, &edid);
 	}
-	give(size, width, height, wanted);
 }
 
 void size_attached(
@@ -190,10 +349,18 @@ void size_attached(
 {
 	size->attached = true;
 	size->limits = *limits;
-	/* A size that was set before is given to this device too, by capture_set_edid(). */
-	if (!size->told_width && size->options.width) {
-		set_first(size, blob, length);
+	size->own.size = MIN(length, sizeof(size->own.bytes));
+	if (size->own.size) {
+		memcpy(size->own.bytes, blob, size->own.size);
 	}
+	/* What was given before is given to this device too, by capture_set_edid(). */
+	if (size->unplugged) {
+		return;
+	}
+	if (due(size)) {
+		tell_new(size, blob, length);
+	}
+	size->due = false;
 	if (size->width && !size->timer) {
 		settle(size);
 	}
@@ -202,6 +369,220 @@ void size_attached(
 void size_detached(struct size *size)
 {
 	size->attached = false;
+}
+
+static bool may_change(const struct size *size)
+{
+	return !size->attached || size->limits.present;
+}
+
+static void remember(struct size *size)
+{
+	size->before.wanted = size->wanted;
+	size->before.fixed_by = size->fixed_by;
+	size->before.given = size->given;
+}
+
+/* What the user said: now, or when there is a monitor to change. */
+static int change(struct size *size, const struct wanted *wanted, const char *by, char *notice,
+	size_t notice_size)
+{
+	int rc;
+
+	remember(size);
+	size->wanted = *wanted;
+	size->fixed_by = by;
+	size->said_fixed = false;
+	size->width = 0;
+	size->height = 0;
+	stop_settling(size);
+	if (!size->attached) {
+		size->due = true;
+		snprintf(notice, notice_size, "there is no device now: it is for the next one");
+		return 0;
+	}
+	if (size->unplugged) {
+		snprintf(notice, notice_size,
+			"the monitor is unplugged: the guest sees this one with display plug");
+		return 0;
+	}
+	rc = give_current(size);
+	if (rc < 0) {
+		size->wanted = size->before.wanted;
+		size->fixed_by = size->before.fixed_by;
+	}
+	return rc;
+}
+
+int size_fix(struct size *size, uint32_t width, uint32_t height, char *notice, size_t notice_size)
+{
+	const struct wanted wanted = {.mode = SIZE_FIXED, .width = width, .height = height};
+
+	notice[0] = '\0';
+	if (!may_change(size)) {
+		return -ENOTSUP;
+	}
+	if (size->attached &&
+		edid_limit(size->limits.max_xres, size->limits.max_yres, &width, &height)) {
+		int rc = change(size, &wanted, "display resize", notice, notice_size);
+
+		snprintf(notice, notice_size,
+			"the device allows %" PRIu32 "x%" PRIu32 " at most: %" PRIu32 "x%" PRIu32,
+			size->limits.max_xres ? size->limits.max_xres : EDID_MAX_SIDE,
+			size->limits.max_yres ? size->limits.max_yres : EDID_MAX_SIDE, width,
+			height);
+		return rc;
+	}
+	return change(size, &wanted, "display resize", notice, notice_size);
+}
+
+int size_use_edid(struct size *size, const struct edid_blob *edid, char *notice, size_t notice_size)
+{
+	struct wanted wanted = {.mode = SIZE_EDID, .edid = *edid};
+	const struct vgpu_edid *limits = &size->limits;
+	struct edid_facts facts;
+	size_t length;
+	int rc;
+
+	notice[0] = '\0';
+	if (!may_change(size)) {
+		return -ENOTSUP;
+	}
+	rc = change(size, &wanted, "display set-edid", notice, notice_size);
+	if (rc < 0 || !size->attached) {
+		return rc;
+	}
+	length = strlen(notice);
+	if (edid->size > MAX(limits->max_size, EDID_SIZE)) {
+		snprintf(notice + length, notice_size - length,
+			"%sthe device takes %u bytes: the EDID's first %u of %zu blocks are used",
+			length ? "; " : "", limits->max_size, limits->max_size / EDID_SIZE,
+			edid->size / EDID_SIZE);
+		length = strlen(notice);
+	}
+	edid_read_facts(edid, &facts);
+	if ((limits->max_xres && facts.width > limits->max_xres) ||
+		(limits->max_yres && facts.height > limits->max_yres)) {
+		snprintf(notice + length, notice_size - length,
+			"%sthe monitor prefers %" PRIu32 "x%" PRIu32
+			", and the device allows %" PRIu32 "x%" PRIu32 " at most",
+			length ? "; " : "", facts.width, facts.height, limits->max_xres,
+			limits->max_yres);
+	}
+	return 0;
+}
+
+int size_follow(struct size *size, char *notice, size_t notice_size)
+{
+	notice[0] = '\0';
+	remember(size);
+	size->wanted = (struct wanted){.mode = SIZE_AUTO};
+	size->said_fixed = false;
+	if (size->asked_width) {
+		size->width = size->asked_width;
+		size->height = size->asked_height;
+		if (!size->timer) {
+			size->timer = g_timeout_add(size->options.settle_ms, on_settled, size);
+		}
+	}
+	if (size->unplugged) {
+		snprintf(notice, notice_size, "the monitor is unplugged: see display plug");
+	} else if (size->attached && !size->limits.present) {
+		snprintf(notice, notice_size,
+			"the device takes no EDID: viewers' sizes go to the guest's agent, "
+			"where there is one");
+	}
+	return 0;
+}
+
+int size_unplug(struct size *size, char *notice, size_t notice_size)
+{
+	int rc;
+
+	notice[0] = '\0';
+	if (!may_change(size)) {
+		return -ENOTSUP;
+	}
+	if (size->unplugged) {
+		snprintf(notice, notice_size, "it was unplugged already");
+		return 0;
+	}
+	rc = size->ops->set_edid(size->data, NULL, 0);
+	if (rc < 0) {
+		size->counters.failed++;
+		return rc;
+	}
+	size->unplugged = true;
+	size->counters.changes++;
+	log_info("the guest's display is unplugged");
+	if (!size->attached) {
+		snprintf(notice, notice_size, "there is no device now: it is for the next one");
+	}
+	return 0;
+}
+
+int size_plug(struct size *size, char *notice, size_t notice_size)
+{
+	int rc;
+
+	notice[0] = '\0';
+	if (!may_change(size)) {
+		return -ENOTSUP;
+	}
+	if (!size->unplugged) {
+		snprintf(notice, notice_size, "it was plugged already");
+		return 0;
+	}
+	stop_settling(size);
+	if (!size->attached) {
+		size->unplugged = false;
+		size->due = true;
+		snprintf(notice, notice_size, "there is no device now: it is for the next one");
+		return 0;
+	}
+	rc = give_current(size);
+	if (rc == 0) {
+		size->unplugged = false;
+	}
+	return rc;
+}
+
+void size_undo(struct size *size)
+{
+	size->wanted = size->before.wanted;
+	size->fixed_by = size->before.fixed_by;
+	note_given(size, &size->before.given);
+	if (size->attached && !size->unplugged && size->limits.present) {
+		give_current(size);
+	}
+}
+
+void size_tell(const struct size *size, struct size_status *status)
+{
+	struct edid_facts facts;
+
+	*status = (struct size_status){
+		.mode = size->wanted.mode,
+		.plugged = !size->unplugged,
+		.takes_edid = size->attached && size->limits.present,
+	};
+	if (status->takes_edid) {
+		status->max_width = size->limits.max_xres;
+		status->max_height = size->limits.max_yres;
+	}
+	if (size->given.size) {
+		edid_read_facts(&size->given, &facts);
+		status->width = facts.width;
+		status->height = facts.height;
+		memcpy(status->monitor, facts.name, sizeof(status->monitor));
+	}
+}
+
+const char *size_mode_name(enum size_mode mode)
+{
+	static const char *const names[] = {"auto", "fixed", "edid"};
+
+	return names[mode];
 }
 
 const struct size_counters *size_counters(const struct size *size)
