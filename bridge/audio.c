@@ -29,8 +29,15 @@ struct seat {
 	struct audio_queue behind; /* what its viewer has not taken yet */
 };
 
+struct monitor {
+	struct audio *audio;
+	struct qmp *qmp;
+};
+
 struct audio {
-	struct qmp *qmp; /* NULL: over the bus */
+	struct qmp *qmp; /* of the guest that is heard; NULL: over the bus, or none */
+	GPtrArray *monitors; /* struct monitor */
+	bool shown; /* a guest is heard */
 	char *bus; /* or NULL */
 	struct seat *seats;
 	size_t n_seats;
@@ -474,8 +481,8 @@ static void on_version(void *data, JsonNode *answer, const char *why)
 
 static void begin(struct audio *audio)
 {
-	if (!audio->watched || audio->refused || audio->cancellable || audio->asked ||
-		audio->retry) {
+	if (!audio->watched || !audio->shown || audio->refused || audio->cancellable ||
+		audio->asked || audio->retry) {
 		return;
 	}
 	if (!audio->bus && !qmp_is_connected(audio->qmp)) {
@@ -495,8 +502,12 @@ static void begin(struct audio *audio)
 
 static void on_qmp(void *data, bool connected)
 {
-	struct audio *audio = data;
+	const struct monitor *monitor = data;
+	struct audio *audio = monitor->audio;
 
+	if (monitor->qmp != audio->qmp) {
+		return;
+	}
 	if (connected) {
 		audio->refused = false;
 		begin(audio);
@@ -507,18 +518,38 @@ static void on_qmp(void *data, bool connected)
 
 static const struct qmp_events qmp_events = {.connected = on_qmp};
 
-struct audio *audio_create(struct qmp *qmp, const char *bus)
+struct audio *audio_create(const char *bus)
 {
 	struct audio *audio = g_new0(struct audio, 1);
 
-	audio->qmp = bus ? NULL : qmp;
 	audio->bus = g_strdup(bus);
+	audio->monitors = g_ptr_array_new_with_free_func(g_free);
 	audio->end = -1;
 	audio->own_end = -1;
-	if (audio->qmp) {
-		qmp_add_events(qmp, &qmp_events, audio);
-	}
 	return audio;
+}
+
+void audio_add_monitor(struct audio *audio, struct qmp *qmp)
+{
+	struct monitor *monitor;
+
+	if (audio->bus) {
+		return;
+	}
+	monitor = g_new(struct monitor, 1);
+	*monitor = (struct monitor){audio, qmp};
+	g_ptr_array_add(audio->monitors, monitor);
+	qmp_add_events(qmp, &qmp_events, monitor);
+}
+
+void audio_show(struct audio *audio, struct qmp *qmp, bool shown)
+{
+	end(audio);
+	g_clear_handle_id(&audio->retry, g_source_remove);
+	audio->refused = false;
+	audio->qmp = audio->bus ? NULL : qmp;
+	audio->shown = shown && (audio->bus || qmp);
+	begin(audio);
 }
 
 void audio_destroy(struct audio *audio)
@@ -533,6 +564,7 @@ void audio_destroy(struct audio *audio)
 		audio_queue_finish(&audio->seats[i].behind);
 	}
 	g_free(audio->seats);
+	g_ptr_array_unref(audio->monitors);
 	g_free(audio->bus);
 	g_free(audio);
 }

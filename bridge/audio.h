@@ -5,7 +5,8 @@
  *
  * There are two ways to QEMU. With p2p=yes there is no bus and no daemon: it is handed one end of a
  * socket over QMP. With addr=ADDRESS it is on a bus, and we go there too. Main thread. It borrows the
- * qmp, which must be destroyed before it, and the sinks, which must be destroyed after it.
+ * qmps, which must be destroyed before it, and the sinks, which must be destroyed after it. Of several
+ * guests only the one shown is heard, and hears.
  */
 #ifndef BRIDGE_AUDIO_H
 #define BRIDGE_AUDIO_H
@@ -26,8 +27,15 @@ struct audio_counters {
 	uint64_t behind; /* frames dropped for viewers that do not keep up */
 };
 
-/* bus: address of the bus that QEMU is on, or NULL: over the qmp. Does not return NULL. */
-struct audio *audio_create(struct qmp *qmp, const char *bus);
+/* bus: address of the bus that QEMU is on, or NULL: over a qmp. Does not return NULL. */
+struct audio *audio_create(const char *bus);
+/* A guest's monitor. Once for each, before audio_show(). Nothing is done with it where there is a bus. */
+void audio_add_monitor(struct audio *audio, struct qmp *qmp);
+/*
+ * Is a guest heard? By this monitor (NULL: it has none), or the one on the bus. At first there is
+ * silence.
+ */
+void audio_show(struct audio *audio, struct qmp *qmp, bool shown);
 void audio_destroy(struct audio *audio);
 
 /* Viewers of this sink hear the guest and, if record, it hears them. 0, or -errno with why. */

@@ -48,6 +48,8 @@ int broker_fd(const struct broker *broker);
 int broker_look(struct broker *broker);
 /* Passes a signal on to QEMU, of the verb run. */
 int broker_signal(struct broker *broker, int number);
+/* Closes what an answer brought. */
+void broker_answer_close(struct broker_answer *answer);
 /* Takes an answer: 0, -EAGAIN where there is none yet, -EPIPE where the broker is no more. */
 int broker_receive(struct broker *broker, struct broker_answer *answer);
 /* Waits for it. For the start, when nothing else is there to wait. 0 or -EPIPE. */

@@ -33,7 +33,6 @@ struct broker_message {
 int broker_send(int socket, const struct broker_answer *answer);
 /* 0, -EAGAIN, -EPIPE at the end, or -EPROTO for what is no answer. */
 int broker_take(int socket, int flags, struct broker_answer *answer);
-void broker_answer_close(struct broker_answer *answer);
 
 /*
  * The child. keep: what it does with the rights that this process has. Looks by the options given,

@@ -20,34 +20,47 @@ struct control {
 	struct input *input;
 	struct viewers *viewers;
 	struct capture *capture;
+	bool shown;
+	enum spice_pointer pointer; /* the guest's */
+	uint8_t leds; /* the guest's */
 };
 
 static void on_pointer(void *data, enum spice_pointer pointer)
 {
-	const struct control *control = data;
+	struct control *control = data;
 
-	viewers_set_pointer(control->viewers, pointer);
+	control->pointer = pointer;
+	if (control->shown) {
+		viewers_set_pointer(control->viewers, pointer);
+	}
 }
 
 static void on_leds(void *data, uint8_t leds)
 {
-	const struct control *control = data;
+	struct control *control = data;
 
-	viewers_set_leds(control->viewers, leds);
+	control->leds = leds;
+	if (control->shown) {
+		viewers_set_leds(control->viewers, leds);
+	}
 }
 
 static void on_sent(void *data)
 {
 	const struct control *control = data;
 
-	capture_hurry(control->capture);
+	if (control->shown) {
+		capture_hurry(control->capture);
+	}
 }
 
 static void on_pointed(void *data, uint32_t x, uint32_t y)
 {
 	const struct control *control = data;
 
-	capture_pointed(control->capture, x, y);
+	if (control->shown) {
+		capture_pointed(control->capture, x, y);
+	}
 }
 
 static const struct input_ops input_ops = {
@@ -105,13 +118,33 @@ int control_open(struct control *control, struct viewers *viewers, struct captur
 #endif
 	if (control_takes_input(control)) {
 		control->input = input_create(control->monitor, &input_ops, control);
-		viewers_set_input(viewers, control->input);
-	} else if (control->options->input == INPUT_NONE) {
-		log_info("input: none, as was asked for; viewers may only look");
-	} else {
-		log_info("input: no --qmp names a monitor of QEMU; viewers may only look");
 	}
 	return 0;
+}
+
+void control_show(struct control *control, bool shown, unsigned count)
+{
+	control->shown = shown;
+	if (shown && control->options->input == INPUT_NONE) {
+		log_info("input: none, as was asked for; viewers may only look");
+	} else if (shown && !control->input) {
+		log_info("input: no --qmp names a monitor of QEMU; viewers may only look");
+	}
+	if (!shown) {
+		viewers_set_input(control->viewers, NULL);
+	}
+	if (control->input) {
+		for (unsigned i = 0; !shown && i < INPUT_SEATS; i++) {
+			input_end(control->input, i);
+		}
+		input_viewers(control->input, shown ? count : 0);
+	}
+	if (shown) {
+		viewers_set_input(control->viewers, control->input);
+		viewers_set_leds(control->viewers, control->leds);
+		viewers_set_pointer(
+			control->viewers, control->input ? control->pointer : SPICE_POINTER_NONE);
+	}
 }
 
 void control_destroy(struct control *control)
@@ -119,7 +152,7 @@ void control_destroy(struct control *control)
 	if (!control) {
 		return;
 	}
-	if (control->viewers) {
+	if (control->viewers && control->shown) {
 		viewers_set_input(control->viewers, NULL);
 	}
 	input_destroy(control->input);

@@ -30,9 +30,18 @@ void control_destroy(struct control *control);
 /* Will viewers' input go anywhere? */
 bool control_takes_input(const struct control *control);
 
-/* Joins; both outlive it. 0, or -errno with one line in why. */
+/*
+ * Joins; both outlive it. Nothing of the viewers' comes until control_show(). 0, or -errno with one line
+ * in why.
+ */
 int control_open(struct control *control, struct viewers *viewers, struct capture *capture,
 	char *why, size_t why_size);
+
+/*
+ * The guest that so many viewers see is this one: their keys and pointers go here and nowhere else. Or it
+ * is not any more: what they hold is let go of, and their pointer waits for the next. One control at a time.
+ */
+void control_show(struct control *control, bool shown, unsigned count);
 
 /* After control_open(); NULL: there is none. */
 struct qmp *control_monitor(const struct control *control);

@@ -13,7 +13,11 @@
 struct follow {
 	struct qmp *qmp;
 	struct capture *capture;
+	const struct follow_events *events;
+	void *data;
 	bool paused;
+	bool shown;
+	uint64_t troubles; /* the monitor's failures and losses when it last connected */
 };
 
 static void set_paused(struct follow *follow, bool paused)
@@ -22,8 +26,10 @@ static void set_paused(struct follow *follow, bool paused)
 		return;
 	}
 	follow->paused = paused;
-	log_info("the virtual machine %s", paused ? "is paused" : "runs");
-	capture_set_paused(follow->capture, paused);
+	if (follow->shown) {
+		log_info("the virtual machine %s", paused ? "is paused" : "runs");
+		capture_set_paused(follow->capture, paused);
+	}
 }
 
 /*
@@ -58,7 +64,12 @@ static void on_connected(void *data, bool connected)
 	struct follow *follow = data;
 
 	if (connected) {
+		const struct qmp_counters *c = qmp_counters(follow->qmp);
+		bool fresh = c->failures + c->losses != follow->troubles;
+
+		follow->troubles = c->failures + c->losses;
 		ask(follow);
+		follow->events->running(follow->data, fresh);
 	} else {
 		/* Nobody would tell us that it runs again. */
 		set_paused(follow, false);
@@ -76,8 +87,13 @@ static void on_event(void *data, const char *name, JsonObject *object)
 		set_paused(follow, false);
 	} else if (strcmp(name, "RESET") == 0 || strcmp(name, "SHUTDOWN") == 0 ||
 		strcmp(name, "SUSPEND") == 0 || strcmp(name, "WAKEUP") == 0) {
-		log_debug("the virtual machine: %s", name);
-		capture_hurry(follow->capture);
+		if (follow->shown) {
+			log_debug("the virtual machine: %s", name);
+			capture_hurry(follow->capture);
+		}
+	} else if (strcmp(name, "DEVICE_DELETED") == 0) {
+		/* Its name tells nothing, but whether QEMU has the vGPU still can be seen. */
+		follow->events->unplugged(follow->data);
 	}
 }
 
@@ -86,14 +102,25 @@ static const struct qmp_events follow_events = {
 	.event = on_event,
 };
 
-struct follow *follow_create(struct qmp *qmp, struct capture *capture)
+struct follow *follow_create(
+	struct qmp *qmp, struct capture *capture, const struct follow_events *events, void *data)
 {
 	struct follow *follow = g_new0(struct follow, 1);
 
 	follow->qmp = qmp;
 	follow->capture = capture;
+	follow->events = events;
+	follow->data = data;
 	qmp_add_events(qmp, &follow_events, follow);
 	return follow;
+}
+
+void follow_show(struct follow *follow, bool shown)
+{
+	follow->shown = shown;
+	if (shown) {
+		capture_set_paused(follow->capture, follow->paused);
+	}
 }
 
 void follow_destroy(struct follow *follow)

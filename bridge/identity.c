@@ -17,6 +17,7 @@ struct identity {
 	char name[256];
 	uint8_t uuid[16];
 	bool fixed_name, fixed_uuid, has_uuid;
+	bool shown;
 };
 
 static const char *text_in(JsonNode *answer, const char *member)
@@ -28,8 +29,10 @@ static const char *text_in(JsonNode *answer, const char *member)
 
 static void tell(struct identity *identity)
 {
-	viewers_set_name(identity->viewers, identity->name[0] ? identity->name : NULL,
-		identity->has_uuid ? identity->uuid : NULL);
+	if (identity->shown) {
+		viewers_set_name(identity->viewers, identity->name[0] ? identity->name : NULL,
+			identity->has_uuid ? identity->uuid : NULL);
+	}
 }
 
 /* QEMU without -name answers with an empty object. */
@@ -87,11 +90,19 @@ struct identity *identity_create(struct qmp *qmp, struct viewers *viewers, const
 		memcpy(identity->uuid, uuid, sizeof(identity->uuid));
 		identity->has_uuid = true;
 	}
-	qmp_add_events(qmp, &events, identity);
-	if (qmp_is_connected(qmp)) {
-		on_connected(identity, true);
+	if (qmp) {
+		qmp_add_events(qmp, &events, identity);
+		if (qmp_is_connected(qmp)) {
+			on_connected(identity, true);
+		}
 	}
 	return identity;
+}
+
+void identity_show(struct identity *identity, bool shown)
+{
+	identity->shown = shown;
+	tell(identity);
 }
 
 void identity_destroy(struct identity *identity)

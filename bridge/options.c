@@ -492,6 +492,9 @@ int options_parse(struct options *options, int argc, char **argv)
 		result = check_command(options);
 	}
 	if (result == 0) {
+		result = options_check_sources(options);
+	}
+	if (result == 0) {
 		result = access_check(options);
 	}
 
@@ -526,6 +529,7 @@ void options_finish(struct options *options)
 	free(options->vm);
 	free(options->fd_socket);
 	free(options->simulate);
+	also_options_finish(options);
 	free(options->render_node);
 	free(options->qmp);
 	free(options->audio_bus);

@@ -55,6 +55,16 @@ struct channel_option {
 	char *path;
 };
 
+/* A source beside the first, as --also names it; one of the strings but for name and qmp is given. */
+struct also_option {
+	char *name; /* NULL: by the source */
+	enum source_kind source;
+	char *mdev, *group, *cdev, *vm, *simulate;
+	char *qmp; /* path of its monitor's socket, or NULL */
+};
+
+#define ALSO_MAX 7
+
 struct options {
 	enum verb verb;
 	enum source_kind source;
@@ -68,6 +78,10 @@ struct options {
 	unsigned fd_socket_uid; /* may hand over beside ourselves and root; UINT_MAX: nobody */
 	char **command; /* QEMU's, after --; points into argv, NULL without */
 	char *simulate; /* what follows --simulate=, "" without */
+	char *source_name; /* of the first source; NULL: by what it is */
+	struct also_option *also;
+	size_t n_also;
+	bool switch_on_create;
 	struct listen_address *addresses;
 	size_t n_addresses;
 	enum renderer_kind renderer;
@@ -96,5 +110,15 @@ struct options {
  */
 int options_parse(struct options *options, int argc, char **argv);
 void options_finish(struct options *options);
+
+/* How many sources there are: the first and those of --also. */
+size_t options_sources(const struct options *options);
+/*
+ * The options with the source of this number (0: the first) in the first one's place. Its strings are
+ * borrowed: not for options_finish().
+ */
+void options_of_source(const struct options *options, size_t index, struct options *view);
+/* What the source of such a view is called. */
+void options_source_name(const struct options *view, char *name, size_t size);
 
 #endif

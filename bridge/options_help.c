@@ -4,8 +4,8 @@
 
 const char *option_section_name(enum option_section section)
 {
-	static const char *const names[] = {"Source, exactly one", "Viewers", "Who may look",
-		"Picture", "Input", "Channels", "General"};
+	static const char *const names[] = {"Source, exactly one", "More sources", "Viewers",
+		"Who may look", "Picture", "Input", "Channels", "General"};
 
 	return names[section];
 }

@@ -129,6 +129,41 @@ const struct option_spec option_specs[] = {
 		.set = set_simulate,
 	},
 	{
+		.name = "also",
+		.verbs = 1u << VERB_SERVE,
+		.section = SECTION_SWITCH,
+		.argument = "SOURCE[,name=NAME][,qmp=unix:PATH]",
+		.repeatable = true,
+		.completion = COMPLETE_WORDS,
+		.words = also_words,
+		.help = "another source, for 'display switch'; repeatable",
+		.man = "Another source, which *vgpu-bridge display switch* shows in the place of the "
+		       "first: *vm:*_NAME_, *mdev:*_UUID_, *cdev:*_PATH_, *group:*_N_ or "
+		       "*simulate:*_SPEC_, 7 at most. After it, with commas: *name=*_NAME_, what "
+		       "*display switch* calls it (by default the virtual machine's name, the UUID, "
+		       "or the file's); *qmp=unix:*_PATH_, its own monitor as for *--qmp*; with "
+		       "vm: and group: *mdev=*_UUID_, which vGPU of several. See *SWITCHING*.",
+		.set = set_also,
+	},
+	{
+		.name = "source-name",
+		.verbs = 1u << VERB_SERVE,
+		.section = SECTION_SWITCH,
+		.argument = "NAME",
+		.help = "what 'display switch' calls the first source",
+		.man = "What *display switch* calls the first source, as *name=* for the others.",
+		.set = set_source_name,
+	},
+	{
+		.name = "switch-on-create",
+		.verbs = 1u << VERB_SERVE,
+		.section = SECTION_SWITCH,
+		.help = "show a virtual machine when it starts",
+		.man = "A virtual machine that starts while another source is shown is shown from "
+		       "then on. Told by its monitor (*--qmp*, *qmp=*, or libvirt), so it needs one.",
+		.set = set_switch_on_create,
+	},
+	{
 		.name = "listen",
 		.letter = 'l',
 		.verbs = FOR_SERVE | FOR_VIEWER_FILE,

@@ -22,6 +22,7 @@
 
 enum option_section {
 	SECTION_SOURCE,
+	SECTION_SWITCH,
 	SECTION_ADDRESS,
 	SECTION_ACCESS,
 	SECTION_PICTURE,
@@ -85,6 +86,9 @@ DECLARE_SETTER(qemu_pid);
 DECLARE_SETTER(fd_socket);
 DECLARE_SETTER(fd_socket_uid);
 DECLARE_SETTER(simulate);
+DECLARE_SETTER(also);
+DECLARE_SETTER(source_name);
+DECLARE_SETTER(switch_on_create);
 DECLARE_SETTER(listen);
 DECLARE_SETTER(password_file);
 DECLARE_SETTER(view_password_file);
@@ -123,6 +127,11 @@ DECLARE_SETTER(input);
 DECLARE_SETTER(control);
 #undef DECLARE_SETTER
 
+/* options_switch.c: the sources together, 0 or -EINVAL after one line in the log. */
+int options_check_sources(const struct options *options);
+void also_options_finish(struct options *options);
+
+extern const char *const also_words[];
 extern const char *const renderer_words[]; /* in the order of enum renderer_kind */
 extern const char *const compression_words[]; /* of enum spice_compression */
 extern const char *const tls_channel_words[];

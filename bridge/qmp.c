@@ -151,6 +151,7 @@ static void lose(struct qmp *qmp, const char *why)
 	bool ready = qmp->state == STATE_READY;
 
 	close_socket(qmp);
+	qmp->counters.failures += !ready;
 	if (ready) {
 		qmp->counters.losses++;
 		if (g_get_monotonic_time() - qmp->since > STEADY_US) {
@@ -464,6 +465,7 @@ static void connect_now(struct qmp *qmp)
 		return;
 	}
 	close_socket(qmp);
+	qmp->counters.failures++;
 	snprintf(text, sizeof(text), "%s", strerror(error));
 	if (error == EACCES || error == EPERM) {
 		snprintf(text, sizeof(text),

@@ -19,6 +19,7 @@ struct qmp;
 struct qmp_counters {
 	uint64_t connects; /* greetings answered */
 	uint64_t losses; /* connections that ended */
+	uint64_t failures; /* tries that found nobody, or nobody who speaks */
 	uint64_t commands; /* sent */
 	uint64_t errors; /* of them answered with an error */
 	uint64_t dropped; /* not sent: no connection, or QEMU reads or answers too little */

@@ -48,6 +48,7 @@ struct relay {
 	unsigned delay_ms;
 	gint64 since; /* us: of the connection */
 	int failed; /* errno of the last try, for not saying it twice */
+	bool on_hold; /* another guest is shown */
 	bool told; /* the log says that it is connected */
 	bool quiet; /* the last connection did not last: no more lines about it */
 
@@ -564,6 +565,23 @@ void relay_guest_closed(struct relay *relay)
 	close_socket(relay);
 	close_port(relay);
 	try_connect(relay);
+}
+
+void relay_hold(struct relay *relay, bool held)
+{
+	if (relay->on_hold == held) {
+		return;
+	}
+	relay->on_hold = held;
+	g_clear_handle_id(&relay->timer, g_source_remove);
+	if (held) {
+		close_socket(relay);
+		close_port(relay);
+	} else {
+		relay->told = false;
+		relay->delay_ms = DELAY_MS;
+		try_connect(relay);
+	}
 }
 
 enum relay_kind relay_kind(const struct relay *relay)

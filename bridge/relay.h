@@ -54,6 +54,9 @@ void relay_destroy(struct relay *relay);
  */
 void relay_guest_closed(struct relay *relay);
 
+/* While it is held there is neither a connection nor a channel. Not from within an op of the port. */
+void relay_hold(struct relay *relay, bool held);
+
 enum relay_kind relay_kind(const struct relay *relay);
 const char *relay_path(const struct relay *relay);
 /* As in "--port NAME" or "--agent". */

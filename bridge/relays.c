@@ -128,6 +128,13 @@ void relays_set_monitor(struct relays *relays, struct qmp *monitor)
 	}
 }
 
+void relays_hold(struct relays *relays, bool held)
+{
+	for (size_t i = 0; relays && i < relays->count; i++) {
+		relay_hold(relays->list[i], held);
+	}
+}
+
 /* The place of a relay among those of the same label: there may be several of --usbredir. */
 static unsigned place(const struct relays *relays, size_t i)
 {

@@ -8,6 +8,7 @@
 #define BRIDGE_RELAYS_H
 
 #include <glib.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct options;
@@ -25,6 +26,12 @@ void relays_destroy(struct relays *relays);
  * NULL: there is none.
  */
 void relays_set_monitor(struct relays *relays, struct qmp *monitor);
+
+/*
+ * Another guest is shown: nothing of a viewer's may reach this one's channels, nor the other way. All
+ * connections end until it is shown again. relays may be NULL.
+ */
+void relays_hold(struct relays *relays, bool held);
 
 /* Appends a JSON object with the counters of each, by name. relays may be NULL: {}. */
 void relays_add_json(const struct relays *relays, GString *json);

@@ -15,19 +15,14 @@
 #include "bridge/capture.h"
 #include "bridge/control.h"
 #include "bridge/desk.h"
-#include "bridge/identity.h"
 #include "bridge/input.h"
-#include "bridge/launch.h"
-#include "bridge/follow.h"
 #include "bridge/log.h"
 #include "bridge/notify.h"
 #include "bridge/options.h"
-#include "bridge/qmp.h"
 #include "bridge/relays.h"
 #include "bridge/sandbox.h"
 #include "bridge/serve_impl.h"
 #include "bridge/size.h"
-#include "bridge/source.h"
 #include "bridge/stats.h"
 #include "bridge/viewers.h"
 #include "bridge/watchdog.h"
@@ -99,8 +94,10 @@ static void on_accepted(int fd, void *data)
 /* A QEMU that we started ends first, and we with it. Who insists is heeded. */
 static gboolean on_end(struct server *server, int number)
 {
-	if (!server->broker || server->options->verb != VERB_RUN || ++server->signals > 2 ||
-		broker_signal(server->broker, number) < 0) {
+	struct broker *broker = server->guests[0].broker;
+
+	if (!broker || server->options->verb != VERB_RUN || ++server->signals > 2 ||
+		broker_signal(broker, number) < 0) {
 		g_main_loop_quit(server->loop);
 	}
 	return G_SOURCE_CONTINUE;
@@ -156,75 +153,26 @@ static int make_capture(struct server *server, char *why, size_t why_size)
 	return server->capture ? EXIT_OK : EXIT_FAILED;
 }
 
-/* Forks the broker, and for the verb run makes QEMU's command line. */
-static int start_broker(struct server *server, char *why, size_t why_size)
-{
-	const struct options *options = server->options;
-	struct launch launch, *given = NULL;
-	int rc;
-
-	if (options->verb == VERB_RUN) {
-		rc = launch_create("", options, !options->qmp, &launch, why, why_size);
-		if (rc < 0) {
-			return rc;
-		}
-		given = &launch;
-		snprintf(server->qmp, sizeof(server->qmp), "%s", launch.qmp);
-		snprintf(server->name, sizeof(server->name), "%s", launch.name);
-	}
-	rc = broker_start(options, given, &server->broker, why, why_size);
-	if (given && rc < 0) {
-		launch_clean(given);
-	}
-	if (given) {
-		launch_destroy(given);
-	}
-	return rc;
-}
-
-static int open_source(struct server *server, char *why, size_t why_size)
-{
-	const struct options *options = server->options;
-	const struct vgpu_info *info;
-
-	server->source =
-		source_create(options, server->broker, &serve_source_events, server, why, why_size);
-	if (!server->source) {
-		return EXIT_SOURCE;
-	}
-	info = source_info(server->source);
-	if (options->vm || (info && !server->name[0])) {
-		snprintf(server->name, sizeof(server->name), "%s",
-			options->vm ? options->vm : info->name);
-	}
-	/* A device that is there from the start decides on the renderer. */
-	source_start(server->source);
-	return EXIT_OK;
-}
-
-static int open_control(struct server *server, char *why, size_t why_size)
-{
-	if (control_open(server->control, server->viewers, server->capture, why, why_size) < 0) {
-		return EXIT_FAILED;
-	}
-	server->input = control_input(server->control);
-	server->monitor = control_monitor(server->control);
-	if (server->monitor) {
-		relays_set_monitor(server->relays, server->monitor);
-		server->follow = follow_create(server->monitor, server->capture);
-	}
-	return EXIT_OK;
-}
-
 /* Each viewer hears the guest; those that it takes input from, it hears. */
 static int open_audio(struct server *server, char *why, size_t why_size)
 {
 	const struct options *options = server->options;
 
-	if (options->no_audio || (!server->monitor && !options->audio_bus)) {
+	bool monitors = false;
+
+	for (size_t i = 0; i < server->n_guests; i++) {
+		monitors |= control_monitor(server->guests[i].control) != NULL;
+	}
+	if (options->no_audio || (!monitors && !options->audio_bus)) {
 		return EXIT_OK;
 	}
-	server->audio = audio_create(server->monitor, options->audio_bus);
+	server->audio = audio_create(options->audio_bus);
+	for (size_t i = 0; i < server->n_guests; i++) {
+		if (control_monitor(server->guests[i].control)) {
+			audio_add_monitor(
+				server->audio, control_monitor(server->guests[i].control));
+		}
+	}
 	for (unsigned i = 0; i < viewers_seats(server->viewers); i++) {
 		if (audio_add(server->audio, viewers_sink(server->viewers, i),
 			    !viewers_view_only(server->viewers, i), why, why_size) < 0) {
@@ -259,21 +207,6 @@ static struct viewers *make_viewers(struct server *server, char *why, size_t why
 	return viewers_create(&viewers, why, why_size);
 }
 
-/* What is known of the machine; QEMU may know more. */
-static void tell_identity(struct server *server)
-{
-	const struct options *options = server->options;
-	const struct access_options *access = &options->access;
-	const char *name = access->name ? access->name : server->name[0] ? server->name : NULL;
-	const uint8_t *uuid = access->has_uuid ? access->uuid : NULL;
-
-	viewers_set_name(server->viewers, name, uuid);
-	if (server->monitor) {
-		server->identity = identity_create(
-			server->monitor, server->viewers, name, access->name || options->vm, uuid);
-	}
-}
-
 static int start_display(struct server *server, char *why, size_t why_size)
 {
 	server->viewers = make_viewers(server, why, why_size);
@@ -286,11 +219,11 @@ static int start_display(struct server *server, char *why, size_t why_size)
 		return EXIT_FAILED;
 	}
 	serve_choose_resizer(server);
-	if (open_control(server, why, why_size) != EXIT_OK ||
+	if (serve_open_controls(server, why, why_size) != EXIT_OK ||
 		open_audio(server, why, why_size) != EXIT_OK) {
 		return EXIT_FAILED;
 	}
-	tell_identity(server);
+	serve_join_shown(server);
 	viewers_attach(server->viewers, server->capture);
 	if (capture_start(server->capture, why, why_size) < 0) {
 		return EXIT_RENDER;
@@ -362,17 +295,13 @@ static void finish(struct server *server)
 	g_free(server->doors);
 	desk_destroy(server->desk);
 	server->desk = NULL;
-	source_destroy(server->source);
+	serve_finish_sources(server);
 	/* The thread ends first: it calls the sink. The sink is last to call the capture. */
 	if (server->capture) {
 		capture_stop(server->capture);
 	}
-	control_destroy(server->control);
 	/* What follows calls the library, which may find that a viewer has gone and say so. */
-	server->input = NULL;
-	server->monitor = NULL;
-	follow_destroy(server->follow);
-	identity_destroy(server->identity);
+	serve_finish_controls(server);
 	audio_destroy(server->audio);
 	server->audio = NULL;
 	relays_destroy(server->relays);
@@ -389,7 +318,7 @@ static void finish(struct server *server)
 		g_source_remove(server->sources[i]);
 	}
 	g_main_loop_unref(server->loop);
-	broker_destroy(server->broker);
+	serve_finish_guests(server);
 }
 
 int serve(const struct options *options)
@@ -398,18 +327,15 @@ int serve(const struct options *options)
 	char why[512] = "", status[512];
 
 	/* Before there are threads, sockets and guests: they are copies of what we are now. */
-	if (start_broker(&server, why, sizeof(why)) < 0) {
+	int code = serve_make_guests(&server, why, sizeof(why));
+
+	if (code != EXIT_OK) {
 		log_error("%s", why);
-		return EXIT_SOURCE;
-	}
-	server.control = control_create(options, server.qmp, why, sizeof(why));
-	if (!server.control) {
-		log_error("%s", why);
-		broker_destroy(server.broker);
-		return EXIT_FAILED;
+		serve_finish_guests(&server);
+		return code;
 	}
 	/* Who runs us may let us give the sockets away: nobody is answered yet. */
-	int code = start_listening(&server, why, sizeof(why));
+	code = start_listening(&server, why, sizeof(why));
 
 	if (code == EXIT_OK) {
 		code = serve_open_desk(&server, why, sizeof(why));
@@ -425,7 +351,7 @@ int serve(const struct options *options)
 		code = make_capture(&server, why, sizeof(why));
 	}
 	if (code == EXIT_OK) {
-		code = open_source(&server, why, sizeof(why));
+		code = serve_open_sources(&server, why, sizeof(why));
 	}
 	if (code == EXIT_OK) {
 		code = start_display(&server, why, sizeof(why));

@@ -62,11 +62,12 @@ void serve_choose_resizer(struct server *server)
 }
 
 /* A layout that the filter was not made for. Better without its EDID than ended by the first one. */
-static void check_edid(const struct server *server, struct vgpu *vgpu)
+static void check_edid(const struct guest *guest, struct vgpu *vgpu)
 {
+	const struct server *server = guest->server;
 	const struct vgpu_info *info = vgpu_info(vgpu);
 
-	if (info->edid.present && server->options->source != SOURCE_SIMULATE &&
+	if (info->edid.present && guest->view.source != SOURCE_SIMULATE &&
 		!server->options->no_syscall_filter && !sandbox_lets_edid(info->edid.offset)) {
 		log_warning("source: the EDID region of %s lies at 0x%" PRIx64
 			    ", where the filter of system calls lets nobody write: the display "
@@ -76,17 +77,31 @@ static void check_edid(const struct server *server, struct vgpu *vgpu)
 	}
 }
 
+/*
+ * What is tightened stays so. Among several sources a device without EDIDs that lays out its file as the
+ * kernel's samples do says nothing of the next, and has nothing in the gap: there a sample's EDIDs still
+ * work when it is switched to. A GPU's closes it for all.
+ */
+static void tighten(const struct server *server, const struct vgpu_info *info)
+{
+	if (server->n_guests == 1 || !info->sample) {
+		sandbox_tighten(info->edid.present ? info->edid.offset : UINT64_MAX);
+	}
+}
+
 /* The source found a device. */
 static void on_arrived(void *data, struct vgpu *vgpu, int owner)
 {
-	struct server *server = data;
+	struct guest *guest = data;
+	struct server *server = guest->server;
 	const struct vgpu_info *info = vgpu_info(vgpu);
 
+	guest->present = true;
 	log_info("source: %s, planes as %s%s", info->name, info->dmabuf ? "dma-buf" : "region",
 		info->cursor_plane ? ", with a cursor" : "");
-	check_edid(server, vgpu);
+	check_edid(guest, vgpu);
 	tell_size(server, vgpu);
-	sandbox_tighten(info->edid.present ? info->edid.offset : UINT64_MAX);
+	tighten(server, info);
 	capture_attach(server->capture, vgpu, owner);
 	server->missing[0] = '\0';
 	serve_tell_status(server);
@@ -95,8 +110,10 @@ static void on_arrived(void *data, struct vgpu *vgpu, int owner)
 
 static void on_waiting(void *data, const char *sentence)
 {
-	struct server *server = data;
+	struct guest *guest = data;
+	struct server *server = guest->server;
 
+	guest->present = false;
 	capture_detach(server->capture, sentence);
 	snprintf(server->missing, sizeof(server->missing), "%s", sentence);
 	serve_tell_status(server);
@@ -105,7 +122,8 @@ static void on_waiting(void *data, const char *sentence)
 
 static void on_source_ended(void *data, int status)
 {
-	struct server *server = data;
+	const struct guest *guest = data;
+	struct server *server = guest->server;
 
 	server->status = status;
 	g_main_loop_quit(server->loop);
@@ -127,7 +145,10 @@ static gboolean on_lost_main(gpointer data)
 		snprintf(server->missing, sizeof(server->missing), "it was let go");
 		serve_tell_status(server);
 		size_detached(server->size);
-		source_look(server->source);
+		if (server->shown) {
+			server->shown->present = false;
+			source_look(server->shown->source);
+		}
 	}
 	return G_SOURCE_REMOVE;
 }

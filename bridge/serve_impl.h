@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The parts of a bridge that serves, for the files that join them: serve.c makes and ends them,
- * serve_device.c has what happens when a device comes, goes or changes its size.
+ * serve_guests.c has what there is for each source, serve_device.c what happens when a device comes,
+ * goes or changes its size.
  *
  * Main thread. Everything here is the server's own.
  */
@@ -11,6 +12,8 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "bridge/options.h"
 
 struct audio;
 struct broker;
@@ -22,7 +25,6 @@ struct identity;
 struct input;
 struct listen_address;
 struct listener;
-struct options;
 struct qmp;
 struct relays;
 struct capture_events;
@@ -40,23 +42,36 @@ struct door {
 	const struct listen_address *address;
 };
 
+/* What there is for each source: the first, and those of --also. */
+struct guest {
+	struct server *server;
+	struct options view; /* the options, with this source */
+	char name[256]; /* for "display switch" */
+	struct broker *broker; /* NULL: needs none */
+	struct source *source;
+	struct control *control;
+	struct follow *follow; /* NULL: there is no monitor */
+	struct identity *identity;
+	bool present; /* its device is shown, or is about to be */
+};
+
 struct server {
 	const struct options *options;
+	struct guest *guests;
+	size_t n_guests;
+	struct guest *shown; /* NULL: the host is */
+	unsigned long switches;
 	char name[256]; /* for viewers */
 	char qmp[80]; /* path of the monitor of a QEMU that we start, or "" */
-	struct broker *broker;
-	struct source *source;
+	struct source *source; /* of the guest that is shown, or was last */
 	int status; /* to end with */
 	unsigned signals; /* so many told us to end */
 	struct capture *capture;
 	struct viewers *viewers;
 	struct relays *relays;
 	struct desk *desk; /* the control socket; NULL: none */
-	struct control *control;
-	struct qmp *monitor; /* control's; NULL: there is none to be had */
-	struct follow *follow;
-	struct input *input; /* control's; NULL: viewers may only look */
-	struct identity *identity;
+	struct qmp *monitor; /* of the guest that is shown; NULL: there is none to be had */
+	struct input *input; /* the same; NULL: viewers may only look */
 	struct size *size;
 	struct audio *audio; /* NULL: there is none */
 	struct listener **listeners;
@@ -72,7 +87,29 @@ struct server {
 	size_t n_sources;
 };
 
-/* serve_device.c: data is the server. */
+/*
+ * serve_guests.c: 0 or an exit code, with one line in why. Processes are forked first, then sources open
+ * what must be there at once, then the monitors join with what viewers see.
+ */
+int serve_make_guests(struct server *server, char *why, size_t why_size);
+int serve_open_sources(struct server *server, char *why, size_t why_size);
+int serve_open_controls(struct server *server, char *why, size_t why_size);
+/* The three parts of the end. */
+void serve_finish_sources(struct server *server);
+void serve_finish_controls(struct server *server);
+void serve_finish_guests(struct server *server);
+/* What was made beside the first guest's control is joined with it: at the start, and at each switch. */
+void serve_join_shown(struct server *server);
+
+/* Shows a guest, or NULL: the host. What was shown is let go of at once. */
+void serve_show(struct server *server, struct guest *guest);
+/*
+ * What "display switch" is told: a source's name, next, or host. 0, or -EINVAL with one line in why, and
+ * nothing has changed.
+ */
+int serve_switch(struct server *server, const char *word, char *why, size_t why_size);
+
+/* serve_device.c: data is the server; of the source the guest. */
 extern const struct size_ops serve_size_ops;
 extern const struct source_events serve_source_events;
 extern const struct capture_events serve_capture_events;

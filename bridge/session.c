@@ -38,6 +38,8 @@ int session_init(struct session *session, struct renderer *renderer)
 void session_attach(struct session *session, struct vgpu *vgpu)
 {
 	session->vgpu = vgpu;
+	/* What is up, paused perhaps, was another's. */
+	session->state = SESSION_UNKNOWN;
 	session->had_picture = false;
 	session->picture_ns = INT64_MIN / 2;
 	session->retry_ns = 0;

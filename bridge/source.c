@@ -36,8 +36,10 @@ struct source {
 	struct device_found offered; /* handed over, but QEMU has not bound it yet */
 	guint timer; /* until the next look */
 	guint watch; /* of the broker */
-	bool started;
 	bool wanted; /* nobody has a device now */
+	bool left; /* another source is shown */
+	bool looking; /* the broker owes an answer */
+	bool checking; /* and it is for source_check() */
 	bool had; /* one has arrived */
 	bool over; /* ended was called */
 };
@@ -161,6 +163,41 @@ static bool is_final(const struct source *source)
 	return source->options->source == SOURCE_PID && source->result == -ESRCH;
 }
 
+static void look_again_later(struct source *source)
+{
+	if (source->wanted) {
+		look_later(source, LOOK_MS);
+	}
+}
+
+static int ask_broker(struct source *source)
+{
+	int rc = source->looking ? 0 : broker_look(source->broker);
+
+	source->looking |= rc == 0;
+	return rc;
+}
+
+/* Does QEMU still have the device that we have? */
+static void conclude_check(struct source *source, struct broker_answer *answer)
+{
+	bool gone = answer->result == -EAGAIN || answer->result == -ENODEV ||
+		answer->result == -ENOTSUP;
+
+	bool checking = source->checking;
+
+	source->checking = false;
+	if (gone && checking && !source->left) {
+		log_info("QEMU has let go of the vGPU: %s", answer->why);
+		source->result = answer->result;
+		snprintf(source->why, sizeof(source->why), "%s", answer->why);
+		source->wanted = true;
+		tell_waiting(source, "");
+		look_later(source, LOOK_MS);
+	}
+	broker_answer_close(answer);
+}
+
 static void conclude_look(struct source *source, struct broker_answer *answer)
 {
 	char before[512];
@@ -175,14 +212,13 @@ static void conclude_look(struct source *source, struct broker_answer *answer)
 		end(source, answer->result);
 		return;
 	}
+	source->looking = false;
 	if (!source->wanted) {
-		/* Somebody has one already. */
-		device_found_close(&answer->found);
-		if (answer->owner >= 0) {
-			close(answer->owner);
-		}
+		/* Somebody has one already, or nobody wants this source's. */
+		conclude_check(source, answer);
 		return;
 	}
+	source->checking = false;
 	if (take_answer(source, answer) == 0) {
 		give(source);
 		return;
@@ -274,8 +310,8 @@ static gboolean on_look(gpointer data)
 		}
 	} else if (!source->broker) {
 		end(source, EXIT_FAILED);
-	} else if (broker_look(source->broker) < 0) {
-		look_later(source, LOOK_MS);
+	} else if (ask_broker(source) < 0) {
+		look_again_later(source);
 	}
 	return G_SOURCE_REMOVE;
 }
@@ -372,19 +408,36 @@ static int open_first(struct source *source)
 	}
 }
 
-struct source *source_create(const struct options *options, struct broker *broker,
-	const struct source_events *events, void *data, char *why, size_t why_size)
+static struct source *create(const struct options *options, struct broker *broker,
+	const struct source_events *events, void *data)
 {
 	struct source *source = g_new0(struct source, 1);
-	int rc;
 
 	source->options = options;
 	source->broker = broker;
 	source->events = events;
 	source->data = data;
 	source->owner = -1;
-	source->wanted = true;
 	source->offered = (struct device_found){.fds = DEVICE_NO_FDS};
+	return source;
+}
+
+struct source *source_create_aside(const struct options *options, struct broker *broker,
+	const struct source_events *events, void *data)
+{
+	struct source *source = create(options, broker, events, data);
+
+	source->left = true;
+	return source;
+}
+
+struct source *source_create(const struct options *options, struct broker *broker,
+	const struct source_events *events, void *data, char *why, size_t why_size)
+{
+	struct source *source = create(options, broker, events, data);
+	int rc;
+
+	source->wanted = true;
 	rc = device_reserve_number(options->source == SOURCE_FD ? options->fd : -1);
 	if (rc == -EBUSY) {
 		snprintf(source->why, sizeof(source->why),
@@ -412,13 +465,17 @@ const struct vgpu_info *source_info(const struct source *source)
 	return source->vgpu ? vgpu_info(source->vgpu) : NULL;
 }
 
-void source_start(struct source *source)
+static void watch_broker(struct source *source)
 {
-	source->started = true;
-	if (source->broker) {
+	if (source->broker && !source->watch) {
 		source->watch = g_unix_fd_add(broker_fd(source->broker),
 			G_IO_IN | G_IO_HUP | G_IO_ERR, on_answer, source);
 	}
+}
+
+void source_start(struct source *source)
+{
+	watch_broker(source);
 	if (source->vgpu) {
 		give(source);
 		return;
@@ -435,6 +492,9 @@ void source_start(struct source *source)
 
 void source_look(struct source *source)
 {
+	if (source->left) {
+		return;
+	}
 	source->wanted = true;
 	switch (source->options->source) {
 	case SOURCE_FD:
@@ -443,6 +503,44 @@ void source_look(struct source *source)
 	default:
 		/* At once: whoever restarts a machine waits for its picture. */
 		look_later(source, 0);
+	}
+}
+
+void source_leave(struct source *source)
+{
+	source->left = true;
+	source->wanted = false;
+	if (source->timer) {
+		g_source_remove(source->timer);
+		source->timer = 0;
+	}
+}
+
+void source_choose(struct source *source)
+{
+	source->left = false;
+	source->wanted = true;
+	source->why[0] = '\0';
+	if (source->options->source != SOURCE_SIMULATE) {
+		watch_broker(source);
+		if (!source->timer) {
+			on_look(source);
+		}
+		return;
+	}
+	source->vgpu = open_simulated(source->options->simulate, source->why, sizeof(source->why));
+	if (source->vgpu) {
+		give(source);
+	} else {
+		source->result = -errno;
+		tell_waiting(source, "");
+	}
+}
+
+void source_check(struct source *source)
+{
+	if (!source->wanted && !source->left && source->broker && ask_broker(source) == 0) {
+		source->checking = true;
 	}
 }
 
@@ -477,61 +575,8 @@ struct source_counters source_counters(const struct source *source)
 	return counters;
 }
 
-/* The verb probe. */
-
-struct single {
-	struct vgpu *vgpu;
-	GMainLoop *loop;
-};
-
-static void single_arrived(void *data, struct vgpu *vgpu, int owner)
+int source_reason(const struct source *source, char *why, size_t why_size)
 {
-	struct single *single = data;
-
-	if (owner >= 0) {
-		close(owner);
-	}
-	if (single->vgpu) {
-		vgpu_destroy(single->vgpu);
-	}
-	single->vgpu = vgpu;
-	g_main_loop_quit(single->loop);
-}
-
-static void single_waiting(void *data, const char *sentence)
-{
-}
-
-static void single_ended(void *data, int status)
-{
-	struct single *single = data;
-
-	g_main_loop_quit(single->loop);
-}
-
-struct vgpu *source_open(
-	const struct options *options, struct broker *broker, char *why, size_t why_size)
-{
-	static const struct source_events events = {
-		.arrived = single_arrived, .waiting = single_waiting, .ended = single_ended};
-	struct single single = {.vgpu = NULL};
-	struct source *source = source_create(options, broker, &events, &single, why, why_size);
-
-	if (!source) {
-		return NULL;
-	}
-	if (!source->vgpu && !source->handover && options->source != SOURCE_RUN) {
-		snprintf(why, why_size, "%s", source->why);
-		errno = -source->result;
-		source_destroy(source);
-		return NULL;
-	}
-	single.loop = g_main_loop_new(NULL, FALSE);
-	source_start(source);
-	if (!single.vgpu) {
-		g_main_loop_run(single.loop);
-	}
-	g_main_loop_unref(single.loop);
-	source_destroy(source);
-	return single.vgpu;
+	snprintf(why, why_size, "%s", source->why);
+	return source->result;
 }

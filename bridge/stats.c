@@ -134,7 +134,8 @@ static void add_input(GString *json, struct input *input, const struct qmp *qmp)
 		FIELD(c, refused), FIELD(c, dropped), FIELD(c, stalls), FIELD(c, released),
 		FIELD(c, pointer), FIELD(c, pointer_changes)};
 	struct field monitor[] = {{"connected", qmp && qmp_is_connected(qmp)}, FIELD(q, connects),
-		FIELD(q, losses), FIELD(q, commands), FIELD(q, errors), FIELD(q, dropped)};
+		FIELD(q, losses), FIELD(q, failures), FIELD(q, commands), FIELD(q, errors),
+		FIELD(q, dropped)};
 
 	add_object(json, "input", fields, G_N_ELEMENTS(fields));
 	add_object(json, "qmp", monitor, G_N_ELEMENTS(monitor));

@@ -119,6 +119,20 @@ static void find_edid(struct kernel_vgpu *kernel, uint32_t regions)
 	}
 }
 
+/* Drivers of real devices say by the upper bits of an offset which region it is; the samples do not. */
+static bool is_sample(const struct kernel_vgpu *kernel)
+{
+	struct vfio_region_info *info;
+	bool is;
+
+	if (region_info(kernel, VFIO_PCI_CONFIG_REGION_INDEX, &info) < 0) {
+		return false;
+	}
+	is = info->size != 0 && info->offset < UINT64_C(1) << 40;
+	free(info);
+	return is;
+}
+
 static int kernel_query(struct vgpu *vgpu, struct vfio_device_gfx_plane_info *info)
 {
 	struct kernel_vgpu *kernel = kernel_vgpu(vgpu);
@@ -265,6 +279,7 @@ struct vgpu *device_request_create(const struct device_request *request, struct 
 	find_edid(kernel, info.num_regions);
 	rc = vgpu_discover(&kernel->vgpu);
 	kernel->vgpu.info.edid.offset = kernel->edid_offset;
+	kernel->vgpu.info.sample = kernel->edid_size == 0 && is_sample(kernel);
 	if (rc == -ENOTSUP) {
 		device_why(request, rc,
 			"%s has no display plane that VFIO can show: its driver offers neither dma-bufs "

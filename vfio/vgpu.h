@@ -42,6 +42,7 @@ struct vgpu_info {
 	bool dmabuf; /* PROBE|DMABUF said yes */
 	bool region; /* PROBE|REGION said yes */
 	bool cursor_plane; /* CURSOR queries mean something (dma-buf devices only) */
+	bool sample; /* without EDIDs, lays out its file as the kernel samples do, not by PCI regions */
 	struct vgpu_edid edid;
 };
 

@@ -104,6 +104,12 @@ static int answer_region_info(struct vfio_region_info *info)
 		info->size = FAKE_DISPLAY_SIZE;
 		return 0;
 	}
+	if (info->index == VFIO_PCI_CONFIG_REGION_INDEX && fake_kernel.config) {
+		info->argsz = sizeof(*info);
+		info->offset = fake_kernel.config_offset;
+		info->size = 256;
+		return 0;
+	}
 	if (info->index != EDID_REGION || !fake_kernel.edid || info->argsz > 48) {
 		return fails(EINVAL);
 	}

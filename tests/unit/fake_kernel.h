@@ -29,6 +29,8 @@ struct fake_kernel {
 	unsigned extensions; /* bit n: VFIO_CHECK_EXTENSION n says yes */
 	uint32_t group_flags;
 	bool dmabuf, region, edid;
+	bool config; /* tells of its configuration space */
+	uint64_t config_offset;
 	uint32_t edid_cap_next; /* another type of region, and where its capabilities go on */
 	uint32_t region_flags;
 	uint8_t edid_bytes[4096];

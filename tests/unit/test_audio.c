@@ -113,7 +113,9 @@ static int setup(void **state)
 	assert_non_null(f->qmp);
 	f->sink = spice_sink_create(&options, why, sizeof(why));
 	assert_non_null(f->sink);
-	f->audio = audio_create(f->qmp, NULL);
+	f->audio = audio_create(NULL);
+	audio_add_monitor(f->audio, f->qmp);
+	audio_show(f->audio, f->qmp, true);
 	assert_int_equal(audio_add(f->audio, f->sink, true, why, sizeof(why)), 0);
 	qemu_listen(&f->qemu);
 	RUN_UNTIL(qemu_accept(&f->qemu));

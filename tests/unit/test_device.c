@@ -89,7 +89,7 @@ static void assert_failed(const struct vgpu *vgpu, int error, const char *word, 
 	assert_int_equal(fake_kernel.open_count, 0);
 }
 
-#define PROBES "device 3b6b\ndevice 3b72 3\ndevice 3b72 5\n"
+#define PROBES "device 3b6b\ndevice 3b72 3\ndevice 3b72 5\ndevice 3b6c 32 7\n"
 #define GROUP_SEQUENCE                                                                              \
 	"open /dev/vfio/vfio\ncontainer 3b64\nopen /dev/vfio/7\ngroup 3b67\ngroup 3b68 container\n" \
 	"container 3b65 3\ncontainer 3b66 3\ngroup 3b6a " TREE_UUID "\n"
@@ -113,6 +113,32 @@ static void test_mdev_by_group(void **state)
 	vgpu_destroy(vgpu);
 	assert_string_equal(fake_kernel.log, "close device\nclose group\nclose container\n");
 	assert_int_equal(fake_kernel.open_count, 0);
+}
+
+/* By where its configuration is: the upper bits of an offset name the region, but not for a sample. */
+static void test_sample(void **state)
+{
+	static const struct {
+		bool config, edid, sample;
+		uint64_t offset;
+	} cases[] = {
+		{true, false, true, 0},
+		{true, false, false, UINT64_C(7) << 40},
+		{true, true, false, 0},
+		{false, false, false, 0},
+	};
+
+	tree_mdev(&fake_kernel.tree, TREE_UUID, 1, 7);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		fake_kernel.config = cases[i].config;
+		fake_kernel.config_offset = cases[i].offset;
+		fake_kernel.edid = cases[i].edid;
+		struct vgpu *vgpu = request_mdev(&request, TREE_UUID);
+
+		assert_non_null(vgpu);
+		assert_int_equal(vgpu_info(vgpu)->sample, cases[i].sample);
+		vgpu_destroy(vgpu);
+	}
 }
 
 static void test_mdev_by_cdev(void **state)
@@ -613,6 +639,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_mdev_by_group, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_sample, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mdev_by_cdev, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mdev_cdev_incomplete, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mdev_errors, setup, teardown),

@@ -31,6 +31,23 @@ void capture_hurry(struct capture *capture)
 	hurries++;
 }
 
+static unsigned starts, unplugs;
+
+static void on_running(void *data, bool fresh)
+{
+	starts += fresh;
+}
+
+static void on_unplugged(void *data)
+{
+	unplugs++;
+}
+
+static const struct follow_events events = {
+	.running = on_running,
+	.unplugged = on_unplugged,
+};
+
 struct fixture {
 	struct fake_qmp qemu;
 	struct qmp *qmp;
@@ -43,11 +60,14 @@ static void setup(struct fixture *f)
 
 	paused = false;
 	hurries = 0;
+	starts = 0;
+	unplugs = 0;
 	qemu_init(&f->qemu, directory);
 	qemu_listen(&f->qemu);
 	f->qmp = qmp_create(f->qemu.name.sun_path, why, sizeof(why));
 	assert_non_null(f->qmp);
-	f->follow = follow_create(f->qmp, NULL);
+	f->follow = follow_create(f->qmp, NULL, &events, f);
+	follow_show(f->follow, true);
 	RUN_UNTIL(qemu_accept(&f->qemu));
 	qemu_say(&f->qemu, GREETING);
 	RUN_UNTIL(qemu_hears(&f->qemu));
@@ -103,11 +123,57 @@ static void test_other_types(void **state)
 	teardown(&f);
 }
 
+/* A machine that was there when we came has not just started; one that came after us has. */
+static void test_start(void **state)
+{
+	struct fixture f;
+
+	setup(&f);
+	assert_int_equal(starts, 0);
+	qemu_close(&f.qemu.fd);
+	RUN_UNTIL(qemu_accept(&f.qemu));
+	qemu_say(&f.qemu, GREETING);
+	RUN_UNTIL(qemu_hears(&f.qemu));
+	qemu_answer(&f.qemu, heard_id(&f.qemu), "\"return\": {}");
+	RUN_UNTIL(starts == 1);
+	teardown(&f);
+}
+
+static void test_unplugged(void **state)
+{
+	struct fixture f;
+
+	setup(&f);
+	qemu_say(&f.qemu, "{\"event\": \"DEVICE_DELETED\", \"data\": {\"path\": 5}}\r\n");
+	RUN_UNTIL(unplugs == 1);
+	teardown(&f);
+}
+
+/* Of a machine that is not shown nothing is told; when it is, what has become of it is. */
+static void test_shown(void **state)
+{
+	struct fixture f;
+
+	setup(&f);
+	follow_show(f.follow, false);
+	qemu_answer(&f.qemu, heard_id(&f.qemu), "\"return\": {\"running\": false}");
+	qemu_say(&f.qemu, "{\"event\": \"RESET\"}\r\n{\"event\": \"DEVICE_DELETED\"}\r\n");
+	RUN_UNTIL(unplugs == 1);
+	assert_false(paused);
+	assert_int_equal(hurries, 0);
+	follow_show(f.follow, true);
+	assert_true(paused);
+	teardown(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_status),
 		cmocka_unit_test(test_other_types),
+		cmocka_unit_test(test_start),
+		cmocka_unit_test(test_unplugged),
+		cmocka_unit_test(test_shown),
 	};
 	int failed;
 

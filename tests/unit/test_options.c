@@ -222,6 +222,55 @@ static void test_values(void **state)
 	options_finish(&options);
 }
 
+/* Each source in the place of the first, with what its own words say. */
+static void test_also(void **state)
+{
+	struct options options, view;
+	struct outcome outcome;
+	char name[256];
+
+	parse(&options, &outcome,
+		"serve --vm win --qmp unix:/a --listen unix:/x --switch-on-create "
+		"--also simulate:640x480,scene=idle,name=test,qmp=unix:/b "
+		"--also vm:a,b,mdev=" UUID " --also cdev:/dev/vfio/devices/vfio3 "
+		"--also mdev:" UUID ",name=x=y --also group:/dev/vfio/7");
+	assert_int_equal(outcome.result, 0);
+	assert_int_equal(options_sources(&options), 6);
+	assert_true(options.switch_on_create);
+	options_of_source(&options, 0, &view);
+	options_source_name(&view, name, sizeof(name));
+	assert_string_equal(name, "win");
+	assert_string_equal(view.qmp, "/a");
+	options_of_source(&options, 1, &view);
+	options_source_name(&view, name, sizeof(name));
+	assert_string_equal(name, "test");
+	assert_int_equal(view.source, SOURCE_SIMULATE);
+	assert_string_equal(view.simulate, "640x480,scene=idle");
+	assert_string_equal(view.qmp, "/b");
+	assert_null(view.vm);
+	assert_int_equal(view.n_addresses, 1);
+	options_of_source(&options, 2, &view);
+	options_source_name(&view, name, sizeof(name));
+	assert_string_equal(name, "a,b");
+	assert_string_equal(view.vm, "a,b");
+	assert_string_equal(view.mdev, UUID);
+	assert_null(view.qmp);
+	assert_null(view.simulate);
+	options_of_source(&options, 3, &view);
+	options_source_name(&view, name, sizeof(name));
+	assert_string_equal(name, "vfio3");
+	assert_int_equal(view.source, SOURCE_CDEV);
+	options_of_source(&options, 4, &view);
+	options_source_name(&view, name, sizeof(name));
+	assert_string_equal(name, "x=y");
+	assert_int_equal(view.source, SOURCE_MDEV);
+	options_of_source(&options, 5, &view);
+	options_source_name(&view, name, sizeof(name));
+	assert_string_equal(name, "group-7");
+	assert_string_equal(view.group, "/dev/vfio/7");
+	options_finish(&options);
+}
+
 static void test_bad_values(void **state)
 {
 	static const struct {
@@ -487,6 +536,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_also),
 		cmocka_unit_test(test_bad_values),
 		cmocka_unit_test(test_password),
 		cmocka_unit_test(test_config),
