@@ -43,6 +43,28 @@ completion()
 			complete -p vgpu-bridge'
 }
 
+user()
+{
+	getent passwd vgpu-bridge && getent group vgpu-bridge && id -nG vgpu-bridge &&
+		id -nG vgpu-bridge | grep -qw render && id -nG vgpu-bridge | grep -qw kvm
+}
+
+service()
+{
+	have /lib/systemd/system/vgpu-bridge@.service /lib/systemd/system/vgpu-bridge@.socket \
+		/lib/udev/rules.d/60-vgpu-bridge.rules /usr/lib/tmpfiles.d/vgpu-bridge.conf &&
+		grep '^ExecStart=/usr/bin/vgpu-bridge ' /lib/systemd/system/vgpu-bridge@.service &&
+		systemd-analyze verify --man=no vgpu-bridge@some.service
+}
+
+# What an administrator may change is kept when the package is upgraded.
+conffiles()
+{
+	dpkg-query -W -f '${Conffiles}\n' vgpu-bridge | tee /dev/stderr |
+		grep -q /etc/libvirt/hooks/qemu.d/vgpu-bridge &&
+		[ -x /etc/libvirt/hooks/qemu.d/vgpu-bridge ] && [ -d /etc/vgpu-bridge ]
+}
+
 not_enabled()
 {
 	! find /etc/systemd -name '*vgpu-bridge*' -path '*.wants/*' | grep .
@@ -81,6 +103,11 @@ check "the completion" completion
 check "copyright and examples" have /usr/share/doc/vgpu-bridge/copyright \
 	/usr/share/doc/vgpu-bridge/examples/example.conf
 check "the files are as the package has them" dpkg -V vgpu-bridge
+check "policies to take as examples" have /usr/share/vgpu-bridge/apparmor/vgpu-bridge \
+	/usr/share/vgpu-bridge/selinux/vgpu_bridge.te
+check "the user vgpu-bridge and its groups" user
+check "units, rules of udev, tmpfiles" service
+check "what is to be changed in /etc" conffiles
 check "no unit is enabled" not_enabled
 check "it serves the simulated desktop" serves
 exit $wrong
