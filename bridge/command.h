@@ -40,6 +40,7 @@ struct command {
 extern const struct command
 	commands_basic[]; /* help, status, metrics, log-level, set-..., events */
 extern const struct command commands_display[]; /* display-..., screenshot */
+extern const struct command commands_switch[]; /* display-switch, sources */
 
 /* value: what "return" shall hold, NULL: {}; becomes the socket's. */
 void request_answer(struct request *request, JsonNode *value);

@@ -124,4 +124,5 @@ const struct command commands_basic[] = {
 	{.name = NULL},
 };
 
-const struct command *const desk_tables[] = {commands_basic, commands_display, NULL};
+const struct command *const desk_tables[] = {
+	commands_basic, commands_display, commands_switch, NULL};

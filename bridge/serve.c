@@ -293,6 +293,7 @@ static void finish(struct server *server)
 	}
 	g_free(server->listeners);
 	g_free(server->doors);
+	serve_abandon_switch(server);
 	desk_destroy(server->desk);
 	server->desk = NULL;
 	serve_finish_sources(server);

@@ -106,6 +106,7 @@ static void on_arrived(void *data, struct vgpu *vgpu, int owner)
 	server->missing[0] = '\0';
 	serve_tell_status(server);
 	serve_choose_resizer(server);
+	serve_conclude_switch(server);
 }
 
 static void on_waiting(void *data, const char *sentence)
@@ -118,6 +119,7 @@ static void on_waiting(void *data, const char *sentence)
 	snprintf(server->missing, sizeof(server->missing), "%s", sentence);
 	serve_tell_status(server);
 	size_detached(server->size);
+	serve_conclude_switch(server);
 }
 
 static void on_source_ended(void *data, int status)

@@ -263,8 +263,8 @@ void serve_show(struct server *server, struct guest *guest)
 	server->switches++;
 	log_info("display: %s is chosen", guest ? guest->name : "the host");
 	if (guest) {
-		snprintf(sentence, sizeof(sentence), "waiting for the device of %.90s",
-			guest->name);
+		snprintf(
+			sentence, sizeof(sentence), "waiting for the device of %.90s", guest->name);
 	}
 	capture_detach(server->capture, sentence);
 	memcpy(server->missing, sentence, sizeof(sentence));
@@ -276,6 +276,7 @@ void serve_show(struct server *server, struct guest *guest)
 		source_choose(guest->source);
 	}
 	serve_choose_resizer(server);
+	serve_tell_switch(server);
 }
 
 /* Off for sure: its monitor does not answer. Of those without one nobody knows. */
@@ -315,26 +316,28 @@ static int refuse_name(const struct server *server, const char *word, char *why,
 	return -EINVAL;
 }
 
-int serve_switch(struct server *server, const char *word, char *why, size_t why_size)
+static struct guest *find_guest(const struct server *server, const char *name)
 {
-	struct guest *found = NULL;
-
-	if (!strcmp(word, "host")) {
-		serve_show(server, NULL);
-		return 0;
-	}
-	if (!strcmp(word, "next")) {
-		serve_show(server, next_guest(server));
-		return 0;
-	}
-	for (size_t i = 0; i < server->n_guests && !found; i++) {
-		if (!strcmp(server->guests[i].name, word)) {
-			found = &server->guests[i];
+	for (size_t i = 0; i < server->n_guests; i++) {
+		if (!strcmp(server->guests[i].name, name)) {
+			return &server->guests[i];
 		}
 	}
-	if (!found) {
-		return refuse_name(server, word, why, why_size);
+	return NULL;
+}
+
+int serve_find(const struct server *server, const char *word, char *why, size_t why_size)
+{
+	if (!strcmp(word, "host") || !strcmp(word, "next") || find_guest(server, word)) {
+		return 0;
 	}
-	serve_show(server, found);
-	return 0;
+	return refuse_name(server, word, why, why_size);
+}
+
+void serve_switch(struct server *server, const char *word)
+{
+	serve_show(server,
+		!strcmp(word, "host")           ? NULL
+			: !strcmp(word, "next") ? next_guest(server)
+						: find_guest(server, word));
 }

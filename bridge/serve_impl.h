@@ -10,6 +10,7 @@
 #define BRIDGE_SERVE_IMPL_H
 
 #include <glib.h>
+#include <json-glib/json-glib.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -61,6 +62,8 @@ struct server {
 	size_t n_guests;
 	struct guest *shown; /* NULL: the host is */
 	unsigned long switches;
+	struct request *switching; /* who is told when the device has come; NULL: nobody */
+	guint switch_timer; /* until they are told that it has not; 0: none */
 	char name[256]; /* for viewers */
 	char qmp[80]; /* path of the monitor of a QEMU that we start, or "" */
 	struct source *source; /* of the guest that is shown, or was last */
@@ -103,11 +106,17 @@ void serve_join_shown(struct server *server);
 
 /* Shows a guest, or NULL: the host. What was shown is let go of at once. */
 void serve_show(struct server *server, struct guest *guest);
-/*
- * What "display switch" is told: a source's name, next, or host. 0, or -EINVAL with one line in why, and
- * nothing has changed.
- */
-int serve_switch(struct server *server, const char *word, char *why, size_t why_size);
+/* What "display switch" is told: a source's name, next, or host. 0, or -EINVAL with one line in why. */
+int serve_find(const struct server *server, const char *word, char *why, size_t why_size);
+void serve_switch(struct server *server, const char *word);
+
+/* commands_switch.c: the chosen one's device has come, or there is none; the bridge ends. */
+void serve_conclude_switch(struct server *server);
+void serve_abandon_switch(struct server *server);
+/* The event "switch". */
+void serve_tell_switch(struct server *server);
+/* Members "sources", "shown" and "switches", for the status. */
+void serve_add_sources(const struct server *server, JsonObject *object);
 
 /* serve_device.c: data is the server; of the source the guest. */
 extern const struct size_ops serve_size_ops;

@@ -14,5 +14,7 @@ int probe(const struct options *options);
 int viewer_file(const struct options *options);
 
 int log_level_tool(const struct tool_call *call);
+/* Of the verb display, where its first argument is switch. */
+int display_switch(const struct tool_call *call);
 
 #endif

@@ -98,6 +98,11 @@ class Qmp:
             calls, self.calls = self.calls, []
         return [word(event) for _, events in calls for event in events]
 
+    def seen(self):
+        """The words of all events since the last take()."""
+        with self.changed:
+            return {word(event) for _, events in self.calls for event in events}
+
     def wait_for(self, what, predicate, seconds=10):
         end = time.monotonic() + seconds
         with self.changed:
