@@ -32,6 +32,7 @@ struct seat {
 struct monitor {
 	struct audio *audio;
 	struct qmp *qmp;
+	bool refused; /* this QEMU offers no sound */
 };
 
 struct audio {
@@ -42,7 +43,7 @@ struct audio {
 	struct seat *seats;
 	size_t n_seats;
 	bool watched;
-	bool refused; /* this QEMU offers no sound */
+	struct monitor *heard; /* the qmp's, or NULL */
 	bool asked; /* QMP owes an answer */
 	bool records; /* a seat does */
 	guint retry, record_timer; /* 0: none */
@@ -446,7 +447,7 @@ static void on_options(void *data, JsonNode *answer, const char *why)
 		return;
 	}
 	if (!audio_is_offered(answer)) {
-		audio->refused = true;
+		audio->heard->refused = true;
 		log_info("no sound: QEMU was not started with -audiodev dbus,id=ID -display "
 			 "dbus,p2p=yes,audiodev=ID");
 		end(audio);
@@ -475,14 +476,14 @@ static void on_version(void *data, JsonNode *answer, const char *why)
 	if (answer) {
 		log_info("no sound: QEMU before 8.1 has it on a bus only, see --audio");
 	}
-	audio->refused = true;
+	audio->heard->refused = true;
 	end(audio);
 }
 
 static void begin(struct audio *audio)
 {
-	if (!audio->watched || !audio->shown || audio->refused || audio->cancellable ||
-		audio->asked || audio->retry) {
+	if (!audio->watched || !audio->shown || (audio->heard && audio->heard->refused) ||
+		audio->cancellable || audio->asked || audio->retry) {
 		return;
 	}
 	if (!audio->bus && !qmp_is_connected(audio->qmp)) {
@@ -502,14 +503,14 @@ static void begin(struct audio *audio)
 
 static void on_qmp(void *data, bool connected)
 {
-	const struct monitor *monitor = data;
+	struct monitor *monitor = data;
 	struct audio *audio = monitor->audio;
 
-	if (monitor->qmp != audio->qmp) {
+	monitor->refused &= !connected;
+	if (monitor != audio->heard) {
 		return;
 	}
 	if (connected) {
-		audio->refused = false;
 		begin(audio);
 	} else {
 		end(audio);
@@ -537,7 +538,7 @@ void audio_add_monitor(struct audio *audio, struct qmp *qmp)
 		return;
 	}
 	monitor = g_new(struct monitor, 1);
-	*monitor = (struct monitor){audio, qmp};
+	*monitor = (struct monitor){.audio = audio, .qmp = qmp};
 	g_ptr_array_add(audio->monitors, monitor);
 	qmp_add_events(qmp, &qmp_events, monitor);
 }
@@ -546,9 +547,16 @@ void audio_show(struct audio *audio, struct qmp *qmp, bool shown)
 {
 	end(audio);
 	g_clear_handle_id(&audio->retry, g_source_remove);
-	audio->refused = false;
-	audio->qmp = audio->bus ? NULL : qmp;
-	audio->shown = shown && (audio->bus || qmp);
+	audio->heard = NULL;
+	for (guint i = 0; i < audio->monitors->len; i++) {
+		struct monitor *monitor = g_ptr_array_index(audio->monitors, i);
+
+		if (monitor->qmp == qmp) {
+			audio->heard = monitor;
+		}
+	}
+	audio->qmp = audio->heard ? qmp : NULL;
+	audio->shown = shown && (audio->bus || audio->heard);
 	begin(audio);
 }
 

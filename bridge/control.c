@@ -21,6 +21,7 @@ struct control {
 	struct viewers *viewers;
 	struct capture *capture;
 	bool shown;
+	bool told; /* that there is no input */
 	enum spice_pointer pointer; /* the guest's */
 	uint8_t leds; /* the guest's */
 };
@@ -125,10 +126,11 @@ int control_open(struct control *control, struct viewers *viewers, struct captur
 void control_show(struct control *control, bool shown, unsigned count)
 {
 	control->shown = shown;
-	if (shown && control->options->input == INPUT_NONE) {
-		log_info("input: none, as was asked for; viewers may only look");
-	} else if (shown && !control->input) {
-		log_info("input: no --qmp names a monitor of QEMU; viewers may only look");
+	if (shown && !control->input && !control->told) {
+		control->told = true;
+		log_info("input: %s; viewers may only look",
+			control->options->input == INPUT_NONE ? "none, as was asked for"
+							      : "no --qmp names a monitor of QEMU");
 	}
 	if (!shown) {
 		viewers_set_input(control->viewers, NULL);

@@ -3,7 +3,6 @@
 """One bridge, several sources: what is shown is the one chosen, and so is what viewers type into."""
 
 import contextlib
-import json
 import os
 import signal
 import socket
@@ -11,54 +10,12 @@ import threading
 import time
 
 import case
+from desk import Desk
 from qmp import Qmp
 from reach import NAME, device, holds, qemu, serving
 
 NO_PICTURE, PICTURE, NO_DEVICE, PAUSED = 1, 2, 4, 5
 A, B = (800, 600), (640, 480)
-
-
-class Desk:
-    """The other end of the control socket."""
-
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(20)
-        self.socket.connect(path)
-        self.file = self.socket.makefile("r", encoding="utf-8")
-        self.id = 0
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.file.close()
-        self.socket.close()
-
-    def line(self):
-        return json.loads(self.file.readline())
-
-    def send(self, command, **arguments):
-        self.id += 1
-        line = json.dumps({"command": command, "arguments": arguments, "id": self.id})
-        self.socket.sendall(line.encode() + b"\n")
-
-    def ask(self, command, **arguments):
-        self.send(command, **arguments)
-        while True:
-            answer = self.line()
-            if answer.get("id") == self.id:
-                return answer
-
-    def switch(self, to):
-        answer = self.ask("display-switch", to=to)
-        case.check("return" in answer, f"switch to {to}: {answer}")
-        return answer["return"]
-
-    def refused(self, to):
-        answer = self.ask("display-switch", to=to)
-        case.check("error" in answer, f"switch to {to}: {answer}")
-        return answer["error"]["text"]
 
 
 class Sim:
@@ -170,7 +127,8 @@ def next_and_host(setup):
         sees(viewer, sims["a"], A)
         case.check(desk.switch("host") == {"shown": "host"}, "host")
         case.wait_for("a card", 10, lambda: b.counters()["session"]["state"] == NO_DEVICE)
-        case.check(not viewer.ask(f"compare {sims['a'].picture} 0")["ok"], "a's picture is up")
+        case.wait_for("the card on the canvas", 10,
+                      lambda: not viewer.ask(f"compare {sims['a'].picture} 0")["ok"])
         for q in qemus.values():
             q.take()
         viewer.do("key 0x1e")

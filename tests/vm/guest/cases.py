@@ -15,6 +15,7 @@ import time
 import bed
 import libvirt_cases
 import qemu_cases
+import switch_cases
 from bed import MS, Device, check, poke, wait_for
 
 XR24, AR24, XB24, RG16, XR30, C8 = (struct.unpack("<I", name)[0] for name in (
@@ -544,6 +545,7 @@ CASES = (
     (vbtest_probe, BOTH),
     *qemu_cases.CASES,
     *libvirt_cases.CASES,
+    *switch_cases.CASES,
 )
 
 if __name__ == "__main__":

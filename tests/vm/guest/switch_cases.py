@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+"""One bridge, an mdpy and an mbochs: which of them is shown is chosen while a viewer looks on."""
+
+from bed import MS, Device, check, poke, wait_for
+from desk import Desk
+
+NO_PICTURE, NO_DEVICE = 1, 4
+
+
+def mdpy_and_mbochs(setup):
+    """The pixels are the chosen device's; the other is let go of, and EDIDs reach who takes them."""
+    with Device("mdpy-xga") as mdpy, Device("mbochs-medium") as mbochs:
+        desk_path = setup.path("desk")
+        options = ["--source-name=first", f"--also=mdev:{mbochs.uuid},name=second",
+                   f"--control=unix:{desk_path}"]
+        with setup.serve(mdpy, options=options, read_only=False) as (b, viewer), \
+                Desk(desk_path, 120) as desk:
+            state = lambda: b.counters()["session"]["state"]
+            one, two = setup.picture(1, 1024, 768), setup.picture(2, 800, 600)
+            edids = 0
+            for i in range(3):
+                viewer.size(1024, 768, MS)
+                poke(b.pid, "put", one)
+                viewer.compare(one, MS)
+                answer = desk.switch("second")
+                check(answer == {"shown": "second", "present": True}, f"{answer}")
+                if i == 0:
+                    wait_for("a card: no mode yet", 60, lambda: state() == NO_PICTURE)
+                poke(b.pid, "put", two)
+                poke(b.pid, "mode", 800, 600, 800, 0, 0)
+                viewer.size(800, 600, MS)
+                viewer.compare(two, MS)
+                if i == 0:
+                    viewer.wait_event("agent 1", 60)
+                    viewer.do("resize 1280 720")
+                edids += 1
+                wait_for("an EDID", 60, lambda: b.counters()["capture"]["edids"] == edids)
+                poke(b.pid, "edid", setup.path("seen"))
+                with open(setup.path("seen"), "rb") as file:
+                    blob = file.read(128)
+                size = blob[56] | (blob[58] & 0xf0) << 4, blob[59] | (blob[61] & 0xf0) << 4
+                check(size == (1280, 720), f"the EDID says {size}")
+                check(desk.switch("next")["shown"] == "first", "next")
+            viewer.size(1024, 768, MS)
+            check(desk.switch("host") == {"shown": "host"}, "host")
+            wait_for("a card", 60, lambda: state() == NO_DEVICE)
+            # What is not shown is free.
+            check(mbochs.remove(), "the one that is not shown is held")
+            check(not desk.switch("second")["present"], "a device that is no more has come")
+            check(desk.switch("first")["present"], "the first has not come back")
+            poke(b.pid, "put", one)
+            viewer.compare(one, MS)
+            check(b.counters()["spice"]["viewers_total"] == 1, "the viewer came again")
+
+
+CASES = (
+    (mdpy_and_mbochs, ("cpu",)),
+)
