@@ -327,6 +327,7 @@ void viewers_accept(struct viewers *viewers, const struct listen_address *addres
 	login->peer = peer;
 	login->since = g_get_monotonic_time();
 	login->fd = fd;
+	login->address = address;
 	login->tls = address->tls;
 	login->view_only = address->view_only;
 	TAILQ_INSERT_TAIL(&viewers->logins, login, link);

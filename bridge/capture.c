@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bridge/facts.h"
 #include "bridge/feeds.h"
 #include "bridge/holding.h"
 #include "bridge/log.h"
@@ -31,6 +32,8 @@ struct capture {
 	atomic_uint_fast64_t beat; /* counts up before and after each sleep: odd while asleep */
 	struct holding holding;
 	atomic_bool paused, hurried;
+	atomic_uint max_fps;
+	struct facts facts;
 	atomic_uint_fast64_t pointed; /* serial << 32 | y << 16 | x */
 
 	/* What the thread tells capture_start(). */
@@ -45,6 +48,8 @@ struct capture {
 	struct pacer pacer;
 	bool resting;
 	bool owner_ended;
+	unsigned told; /* serial of the facts */
+	unsigned paced; /* frames a second that the pacer knows of */
 };
 
 static int64_t now_ns(void)
@@ -66,6 +71,8 @@ struct capture *capture_create(const struct capture_options *options, char *why,
 	capture->options = *options;
 	feeds_init(&capture->feeds, &capture->counters);
 	holding_init(&capture->holding);
+	facts_init(&capture->facts);
+	capture->max_fps = options->max_fps;
 	sem_init(&capture->started, 0, 0);
 	capture->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (capture->wake_fd < 0) {
@@ -106,6 +113,7 @@ void capture_destroy(struct capture *capture)
 		close(capture->wake_fd);
 	}
 	holding_finish(&capture->holding);
+	facts_finish(&capture->facts);
 	sem_destroy(&capture->started);
 	free(capture);
 	errno = saved;
@@ -229,6 +237,19 @@ static void take_device(struct capture *capture)
 	pacer_reset(&capture->pacer);
 }
 
+static void tell_changed(struct capture *capture)
+{
+	const struct capture_events *events = capture->options.events;
+	unsigned serial = capture->facts.serial;
+
+	if (serial != capture->told) {
+		capture->told = serial;
+		if (events && events->changed) {
+			events->changed(capture->options.events_data);
+		}
+	}
+}
+
 /* What others want of the device, and what has become of it. */
 static void follow_device(struct capture *capture)
 {
@@ -246,6 +267,10 @@ static void follow_device(struct capture *capture)
 	if (capture->session.paused != capture->paused) {
 		session_set_paused(&capture->session, capture->paused);
 		pacer_reset(&capture->pacer);
+	}
+	if (capture->paced != capture->max_fps) {
+		capture->paced = capture->max_fps;
+		pacer_set_rate(&capture->pacer, capture->paced);
 	}
 	if (atomic_exchange(&capture->hurried, false) && !capture->resting) {
 		capture->counters.hurries++;
@@ -331,6 +356,7 @@ static void look(struct capture *capture)
 	session->pointed_serial = pointed >> 32;
 	pixman_region32_init(&damage);
 	session_look(session, began, &damage);
+	rate_count(&capture->counters.looks_rate, began);
 
 	bool any = pixman_region32_not_empty(&damage);
 
@@ -343,7 +369,11 @@ static void look(struct capture *capture)
 	any |= feeds_set_cursor(&capture->feeds, session_cursor(session));
 	pacer_looked(&capture->pacer, began, now_ns(), any);
 	if (pacer_frame_due(&capture->pacer, began) && feeds_give(&capture->feeds, began)) {
+		int64_t now = now_ns();
+
 		pacer_gave(&capture->pacer, began);
+		rate_count(&capture->counters.frames_rate, now);
+		delay_count(&capture->counters.give, now - began);
 	}
 }
 
@@ -351,6 +381,7 @@ static void run(struct capture *capture)
 {
 	while (!capture->stop) {
 		follow_device(capture);
+		tell_changed(capture);
 
 		bool fresh;
 
@@ -392,6 +423,7 @@ static void run(struct capture *capture)
 		}
 		capture->counters.ticks++;
 		look(capture);
+		tell_changed(capture);
 		feeds_waiting(&capture->feeds, &owed, &blocked);
 		capture->counters.blocked += blocked;
 	}
@@ -418,6 +450,9 @@ static int start_in_thread(struct capture *capture)
 	snprintf(capture->renderer_text, sizeof(capture->renderer_text), "%s",
 		renderer_describe(capture->renderer));
 	rc = session_init(&capture->session, capture->renderer);
+	capture->session.facts = &capture->facts;
+	facts_set_renderer(&capture->facts, capture->renderer_text);
+	facts_set(&capture->facts, SESSION_NO_DEVICE, SESSION_OFF_TEXT, NULL);
 	if (rc == 0) {
 		rc = feeds_begin(&capture->feeds, capture->renderer);
 	}
@@ -432,7 +467,8 @@ static void *capture_main(void *data)
 	struct capture *capture = data;
 
 	prctl(PR_SET_NAME, "capture");
-	pacer_init(&capture->pacer, capture->options.max_fps);
+	capture->paced = capture->max_fps;
+	pacer_init(&capture->pacer, capture->paced);
 	capture->start_error = start_in_thread(capture);
 
 	bool good = capture->start_error == 0;
@@ -514,4 +550,16 @@ struct session_counters *capture_session_counters(struct capture *capture)
 struct capture_counters *capture_counters(struct capture *capture)
 {
 	return &capture->counters;
+}
+
+void capture_facts(struct capture *capture, struct display_facts *facts)
+{
+	facts_get(&capture->facts, facts);
+}
+
+void capture_set_max_fps(struct capture *capture, unsigned max_fps)
+{
+	if (atomic_exchange(&capture->max_fps, max_fps) != max_fps) {
+		capture_wake(capture);
+	}
 }

@@ -16,10 +16,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bridge/rate.h"
 #include "bridge/sink.h"
 #include "render/renderer.h"
 
 struct capture;
+struct display_facts;
 struct session_counters;
 struct vgpu;
 struct vgpu_counters;
@@ -30,6 +32,8 @@ struct vgpu_edid;
 struct capture_events {
 	/* [capture thread] The device was lost and closed: its owner ended, or it is gone itself. */
 	void (*lost)(void *data);
+	/* [capture thread] capture_facts() would say something else; NULL: not told. */
+	void (*changed)(void *data);
 };
 
 struct capture_options {
@@ -58,6 +62,9 @@ struct capture_counters {
 	atomic_uint_fast64_t hurries; /* times that input asked for the full rate */
 	atomic_uint_fast64_t edids; /* given to the guest's display */
 	atomic_uint_fast64_t edids_failed; /* that the device refused */
+	struct rate looks_rate, frames_rate;
+	struct delay
+		give; /* from the beginning of a look until its frame was with the viewers' sinks */
 };
 
 /* NULL with errno and one line in why. */
@@ -124,5 +131,9 @@ void capture_vgpu_counters(struct capture *capture, struct vgpu_counters *sum);
 struct renderer_counters *capture_renderer_counters(struct capture *capture);
 struct session_counters *capture_session_counters(struct capture *capture);
 struct capture_counters *capture_counters(struct capture *capture);
+/* What is shown, or was when somebody looked last. Any thread, at any time. */
+void capture_facts(struct capture *capture, struct display_facts *facts);
+/* Frames a second at most, 1 and up. Any thread. */
+void capture_set_max_fps(struct capture *capture, unsigned max_fps);
 
 #endif

@@ -44,6 +44,8 @@ struct input {
 	struct batch batch;
 	GSource *flush;
 	unsigned flight; /* commands that QEMU has not answered */
+	int64_t sent_us[FLIGHT_MAX]; /* when they were sent, a ring: QEMU answers in order */
+	uint64_t answers;
 	guint stall; /* the timer, while there are any and more wait; 0: none */
 	bool stalled;
 	bool running; /* QEMU drops what comes while the guest is stopped, and says it was sent */
@@ -130,6 +132,12 @@ static void on_answer(void *data, JsonNode *answer, const char *why)
 	struct input *input = data;
 
 	input->flight--;
+	if (answer) {
+		int64_t sent = input->sent_us[input->answers % FLIGHT_MAX];
+
+		delay_count(&input->counters.answer, (g_get_monotonic_time() - sent) * 1000);
+	}
+	input->answers++;
 	if (!answer && qmp_is_connected(input->qmp)) {
 		input->counters.refused++;
 		log_debug("input: QEMU refused: %s", why);
@@ -192,6 +200,7 @@ static bool send_call(struct input *input, const struct batch_event *events, siz
 			on_answer, input) < 0) {
 		return false;
 	}
+	input->sent_us[(input->answers + input->flight) % FLIGHT_MAX] = g_get_monotonic_time();
 	input->flight++;
 	if (input->flight == 1) {
 		watch_for_stall(input);

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bridge/rate.h"
 #include "spice/sink.h"
 
 struct input;
@@ -41,6 +42,7 @@ struct input_counters {
 	uint64_t dropped; /* events not sent: QEMU was away, stopped, stood still or was too slow */
 	uint64_t stalls; /* times that QEMU stood still */
 	uint64_t released; /* keys and buttons let go of for others than a living viewer */
+	struct delay answer; /* from a call until QEMU has answered it */
 	uint64_t pointer; /* enum spice_pointer as it is now */
 	uint64_t pointer_changes;
 };

@@ -16,6 +16,12 @@ void pacer_init(struct pacer *pacer, unsigned max_fps)
 	pacer_reset(pacer);
 }
 
+void pacer_set_rate(struct pacer *pacer, unsigned max_fps)
+{
+	pacer->period = INT64_C(1000000000) / max_fps;
+	pacer_reset(pacer);
+}
+
 void pacer_reset(struct pacer *pacer)
 {
 	pacer->hurry = true;

@@ -31,6 +31,8 @@ struct pacer {
 };
 
 void pacer_init(struct pacer *pacer, unsigned max_fps);
+/* From now on so many frames a second. */
+void pacer_set_rate(struct pacer *pacer, unsigned max_fps);
 /* Someone began to watch, or has to be given everything anew: look now. */
 void pacer_reset(struct pacer *pacer);
 /* Something was done to the guest that it will show soon: full rate from now on, for a while. */

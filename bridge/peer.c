@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "bridge/peer.h"
 
+#include <arpa/inet.h>
+#include <inttypes.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -50,6 +53,30 @@ void peer_of(int fd, struct peer *peer)
 	case AF_INET6:
 		inet6_peer(&name.in6.sin6_addr, peer);
 		break;
+	}
+}
+
+void peer_text(const struct peer *peer, char *text, size_t size)
+{
+	struct in6_addr network = {0};
+	struct in_addr v4;
+	char address[INET6_ADDRSTRLEN] = "";
+
+	switch (peer->family) {
+	case AF_UNIX:
+		snprintf(text, size, "process %" PRIu64 " of user %ld", peer->id, (long)peer->uid);
+		break;
+	case AF_INET:
+		v4.s_addr = (in_addr_t)peer->id;
+		inet_ntop(AF_INET, &v4, text, (socklen_t)size);
+		break;
+	case AF_INET6:
+		memcpy(network.s6_addr, &peer->id, sizeof(peer->id));
+		inet_ntop(AF_INET6, &network, address, sizeof(address));
+		snprintf(text, size, "%s/64", address);
+		break;
+	default:
+		snprintf(text, size, "unknown");
 	}
 }
 

@@ -8,6 +8,7 @@
 #define BRIDGE_PEER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -19,6 +20,8 @@ struct peer {
 };
 
 void peer_of(int fd, struct peer *peer);
+/* For people: an address, a network, or a process. */
+void peer_text(const struct peer *peer, char *text, size_t size);
 bool peer_equal(const struct peer *a, const struct peer *b);
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bridge/card.h"
+#include "bridge/facts.h"
 #include "bridge/log.h"
 #include "render/format.h"
 #include "render/renderer.h"
@@ -43,6 +44,7 @@ void session_attach(struct session *session, struct vgpu *vgpu)
 	session->had_picture = false;
 	session->picture_ns = INT64_MIN / 2;
 	session->retry_ns = 0;
+	facts_set(session->facts, SESSION_UNKNOWN, "nobody has looked yet", NULL);
 	buffers_init(&session->buffers, vgpu, session->renderer);
 }
 
@@ -52,6 +54,7 @@ void session_detach(struct session *session, enum session_state state, const cha
 	session->vgpu = NULL;
 	session->off_state = state;
 	snprintf(session->off_text, sizeof(session->off_text), "%s", sentence);
+	facts_set(session->facts, state, sentence, NULL);
 }
 
 void session_set_paused(struct session *session, bool paused)
@@ -97,9 +100,10 @@ static void log_state(struct session *session, int64_t now)
 	}
 }
 
-static void set_state(
-	struct session *session, enum session_state state, const char *text, int64_t now)
+static void set_state(struct session *session, enum session_state state, const char *text,
+	const struct plane *plane, int64_t now)
 {
+	facts_set(session->facts, state, text, plane);
 	if (session->state == state && strcmp(session->text, text) == 0) {
 		return;
 	}
@@ -119,7 +123,7 @@ static void show_card(struct session *session, enum session_state state, const c
 	bool same = session->card_pixels && session->state == state &&
 		strcmp(session->text, sentence) == 0;
 
-	set_state(session, state, sentence, now);
+	set_state(session, state, sentence, NULL, now);
 	session->cursor.visible = false;
 	if (same) {
 		return;
@@ -163,7 +167,7 @@ static void show_paused(struct session *session, int64_t now, pixman_region32_t 
 		free(pixels);
 		return;
 	}
-	set_state(session, SESSION_PAUSED, SESSION_PAUSED_TEXT, now);
+	set_state(session, SESSION_PAUSED, SESSION_PAUSED_TEXT, NULL, now);
 	session->counters.cards++;
 	free(session->card_pixels);
 	session->card_pixels = pixels;
@@ -193,6 +197,7 @@ static void log_renderer(struct session *session)
 	if (strcmp(session->renderer_text, text) != 0) {
 		snprintf(session->renderer_text, sizeof(session->renderer_text), "%s", text);
 		log_info("renderer: %s", text);
+		facts_set_renderer(session->facts, text);
 	}
 }
 
@@ -287,7 +292,7 @@ static int show_plane(
 	describe_plane(plane, text, sizeof(text));
 	session->counters.width = plane->width;
 	session->counters.height = plane->height;
-	set_state(session, SESSION_PICTURE, text, now);
+	set_state(session, SESSION_PICTURE, text, plane, now);
 	return 0;
 }
 

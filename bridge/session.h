@@ -19,6 +19,7 @@
 #include "render/cursor.h"
 
 struct card;
+struct facts;
 
 /* How long the last picture stays up through a mode set that the kernel answers with errors. */
 #define SESSION_GRACE_NS (300 * INT64_C(1000000))
@@ -60,6 +61,7 @@ struct session {
 	struct renderer *renderer;
 	struct buffers buffers;
 	struct session_counters counters;
+	struct facts *facts; /* where others read what is shown; NULL: nobody does */
 
 	enum session_state state;
 	char renderer_text[256]; /* as the log has it */

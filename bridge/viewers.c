@@ -22,6 +22,7 @@ static void on_linked(void *data, void *connection, int channel, uint32_t id)
 		viewers->counters.took_over += login->takes_over;
 		seat->id = id;
 		seat->peer = login->peer;
+		seat->address = login->address;
 		seat->since = g_get_monotonic_time();
 	}
 	login_free(login);
@@ -39,13 +40,16 @@ static void on_viewers(void *data, unsigned count)
 {
 	struct seat *seat = data;
 	struct viewers *viewers = seat->viewers;
-	unsigned all = 0;
+	unsigned all = 0, before = seat->count;
 
 	seat->count = count;
 	for (unsigned i = 0; i < viewers->n_seats; i++) {
 		all += viewers->seats[i].count;
 	}
 	viewers->events->count(viewers->events_data, all);
+	if (viewers->events->seat && count != before) {
+		viewers->events->seat(viewers->events_data, seat->index, count > before);
+	}
 }
 
 static void on_ready(void *data)
@@ -292,6 +296,23 @@ struct spice_sink *viewers_sink(const struct viewers *viewers, unsigned seat)
 bool viewers_view_only(const struct viewers *viewers, unsigned seat)
 {
 	return viewers->seats[seat].view_only;
+}
+
+bool viewers_describe(const struct viewers *viewers, unsigned index, struct viewer *viewer)
+{
+	const struct seat *seat = &viewers->seats[index];
+
+	if (!seat->count || !seat->address) {
+		return false;
+	}
+	*viewer = (struct viewer){
+		.view_only = seat->view_only,
+		.since = seat->since,
+		.address = seat->address->text,
+		.tls = seat->address->tls,
+	};
+	peer_text(&seat->peer, viewer->peer, sizeof(viewer->peer));
+	return true;
 }
 
 struct viewers_counters *viewers_counters(struct viewers *viewers)

@@ -33,6 +33,7 @@ struct viewers_events {
 	void (*ready)(void *data); /* any thread */
 	void (*count)(void *data, unsigned count); /* of all seats */
 	void (*resize)(void *data, unsigned seat, uint32_t width, uint32_t height);
+	void (*seat)(void *data, unsigned seat, bool came); /* a viewer came, or left; or NULL */
 };
 
 struct viewers_options {
@@ -94,6 +95,16 @@ void viewers_set_name(struct viewers *viewers, const char *name, const uint8_t *
 unsigned viewers_seats(const struct viewers *viewers);
 struct spice_sink *viewers_sink(const struct viewers *viewers, unsigned seat);
 bool viewers_view_only(const struct viewers *viewers, unsigned seat);
+
+/* Who has this seat. False: nobody. */
+struct viewer {
+	bool view_only;
+	int64_t since; /* us of g_get_monotonic_time() */
+	const char *address; /* of ours, as the user wrote it */
+	bool tls;
+	char peer[128]; /* "192.0.2.1", "2001:db8:1:2::/64", "process 4711 of user 1000" */
+};
+bool viewers_describe(const struct viewers *viewers, unsigned seat, struct viewer *viewer);
 
 struct viewers_counters *viewers_counters(struct viewers *viewers); /* any thread */
 

@@ -23,6 +23,7 @@ struct seat {
 	uint32_t id; /* the viewer's */
 	struct peer peer; /* the viewer's */
 	int64_t since; /* us: when the viewer came */
+	const struct listen_address *address; /* where */
 };
 
 /* A connection until it has proved who it is. */
@@ -30,6 +31,7 @@ struct login {
 	TAILQ_ENTRY(login) link; /* the oldest first */
 	struct viewers *viewers;
 	struct peer peer;
+	const struct listen_address *address;
 	bool view_only, tls;
 	int64_t since; /* us */
 	int fd; /* while we look at it; -1: its seat's */

@@ -8,8 +8,6 @@
 
 #include "spice/impl.h"
 
-#define PASSWORD_MAX 60 /* the protocol's */
-
 static int refuse_password(struct spice_sink *sink)
 {
 	/* The library takes NULL for a ticket that has expired. */
@@ -21,10 +19,10 @@ static int set_password(struct spice_sink *sink, const struct spice_sink_options
 {
 	size_t length = strlen(options->password);
 
-	if (!length || length > PASSWORD_MAX) {
+	if (!length || length > SPICE_PASSWORD_MAX) {
 		snprintf(why, why_size,
 			"the password has %zu bytes: SPICE allows 1 to %d, choose another", length,
-			PASSWORD_MAX);
+			SPICE_PASSWORD_MAX);
 		return -EINVAL;
 	}
 	return spice_server_set_ticket(
@@ -146,6 +144,24 @@ int access_configure(struct spice_sink *sink, const struct spice_sink_options *o
 		ret = set_tls(sink, options->tls, place, why, why_size);
 	}
 	return ret;
+}
+
+int spice_sink_set_password(struct spice_sink *sink, const char *password, unsigned seconds)
+{
+	size_t length = strlen(password);
+	struct spice_sink *before;
+	int ret;
+
+	if (sink->sasl) {
+		return -ENOTSUP;
+	}
+	if (!length || length > SPICE_PASSWORD_MAX) {
+		return -EINVAL;
+	}
+	before = loop_enter(sink);
+	ret = spice_server_set_ticket(sink->server, password, (int)seconds, 0, 0);
+	loop_leave(sink, before);
+	return ret < 0 ? -EINVAL : 0;
 }
 
 void spice_sink_set_name(struct spice_sink *sink, const char *name, const uint8_t *uuid)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "render/frame.h"
@@ -391,6 +392,22 @@ static void notify_update(QXLInstance *qxl, uint32_t update_id)
 	display_check_ready(sink);
 }
 
+/* With the lock held. */
+static void count_sent(struct spice_sink *sink, const struct frame *frame)
+{
+	struct spice_sink_counters *counters = &sink->counters;
+	uint64_t recent = counters->sent_recent_us, us;
+	struct timespec ts;
+	int64_t ns;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	ns = ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec - frame->captured_ns;
+	us = ns > 0 ? (uint64_t)ns / 1000 : 0;
+	counters->sent_recent_us = counters->sent ? recent - recent / 8 + us / 8 : us;
+	counters->sent_us += us;
+	counters->sent++;
+}
+
 static void release_drawable(struct spice_sink *sink, struct command *c)
 {
 	struct display *d = &sink->display;
@@ -401,6 +418,9 @@ static void release_drawable(struct spice_sink *sink, struct command *c)
 		d->live--;
 		d->released++;
 		atomic_fetch_sub(&sink->counters.drawables_live, 1);
+		if (!d->live && d->gate_on_release) {
+			count_sent(sink, frame);
+		}
 	}
 	put_idle(d, c);
 	pthread_mutex_unlock(&d->lock);

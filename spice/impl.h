@@ -127,7 +127,7 @@ struct display {
 	uint32_t joined; /* newest tick when the newest viewer came */
 	unsigned live; /* drawables not yet released */
 	uint64_t released; /* drawables, ever */
-	bool gate_on_release; /* false for GLZ: its dictionary keeps drawables for long */
+	atomic_bool gate_on_release; /* false for GLZ: its dictionary keeps drawables for long */
 	bool refused; /* a frame was refused, ready must follow */
 	uint32_t image_id;
 
@@ -319,6 +319,8 @@ struct spice_sink {
 	QXLInstance qxl;
 	bool qxl_added;
 	bool view_only;
+	bool sasl;
+	enum spice_compression compression; /* of viewers that come */
 	struct agent *agent; /* NULL: the guest's is there */
 	struct ports ports; /* [main] */
 	LIST_HEAD(, SpiceWatch) watches; /* [main] */

@@ -74,6 +74,12 @@ static void tell_connection(struct spice_sink *sink, int event, const SpiceChann
 	}
 }
 
+/* The dictionary of GLZ keeps drawables long after they were sent. */
+static bool uses_dictionary(enum spice_compression compression)
+{
+	return compression == SPICE_COMPRESSION_GLZ || compression == SPICE_COMPRESSION_AUTO_GLZ;
+}
+
 void sink_channel_event(struct spice_sink *sink, int event, const SpiceChannelEventInfo *info)
 {
 	unsigned count;
@@ -102,6 +108,7 @@ void sink_channel_event(struct spice_sink *sink, int event, const SpiceChannelEv
 		count = atomic_fetch_sub(&sink->viewers, 1) - 1;
 	}
 	if (!count) {
+		sink->display.gate_on_release = !uses_dictionary(sink->compression);
 		pointer_withhold(sink);
 	}
 	mode_viewers_changed(sink, count);
@@ -207,9 +214,9 @@ struct spice_sink *spice_sink_create(
 	pointer_init(sink);
 	ports_init(sink);
 	inputs_init(sink);
-	/* The dictionary of GLZ keeps drawables long after they were sent. */
-	sink->display.gate_on_release = options->compression != SPICE_COMPRESSION_GLZ &&
-		options->compression != SPICE_COMPRESSION_AUTO_GLZ;
+	sink->sasl = options->sasl;
+	sink->compression = options->compression;
+	sink->display.gate_on_release = !uses_dictionary(options->compression);
 	sink->sweep = loop_source_new(sweep, sink);
 	sink->poll = loop_source_new(poll_sockets, sink);
 	sink->place = loop_source_new(pointer_place_again, sink);
@@ -320,6 +327,27 @@ error:
 		sink->events->ended(sink->events_data, connection);
 	}
 	return ret;
+}
+
+int spice_sink_set_compression(struct spice_sink *sink, enum spice_compression compression)
+{
+	struct spice_sink *before = loop_enter(sink);
+	int ret =
+		spice_server_set_image_compression(sink->server, library_compression(compression));
+
+	loop_leave(sink, before);
+	if (ret < 0) {
+		return -ENOTSUP;
+	}
+	sink->compression = compression;
+	/*
+	 * Viewers who are here keep the method that they came with, and a dictionary its frames. So it
+	 * is gone when they are.
+	 */
+	if (uses_dictionary(compression)) {
+		sink->display.gate_on_release = false;
+	}
+	return 0;
 }
 
 void spice_sink_drop(struct spice_sink *sink, const void *connection)

@@ -107,6 +107,12 @@ struct spice_sink_counters {
 	atomic_uint_fast64_t held_fence; /* times a frame waited: fence, release, socket */
 	atomic_uint_fast64_t held_release;
 	atomic_uint_fast64_t held_socket;
+	/*
+	 * Frames that the library was done with (which is when they are in the viewer's socket), and
+	 * how long after the beginning of their capture: all together, and a mean in which the last
+	 * ones count most. Not for GLZ, which keeps frames for longer.
+	 */
+	atomic_uint_fast64_t sent, sent_us, sent_recent_us;
 };
 
 /* NULL with errno and one line in why. Keeps no string of the options. [main] */
@@ -129,6 +135,20 @@ void spice_sink_drop(struct spice_sink *sink, const void *connection);
 
 /* What viewers that come from now on are told; NULL: nothing is known. [main] */
 void spice_sink_set_name(struct spice_sink *sink, const char *name, const uint8_t *uuid);
+
+/*
+ * How pictures are compressed for viewers who come from now on. 0, or -ENOTSUP where the library was
+ * built without it. [main]
+ */
+int spice_sink_set_compression(struct spice_sink *sink, enum spice_compression compression);
+
+#define SPICE_PASSWORD_MAX 60 /* bytes; the protocol's */
+/*
+ * What viewers who come from now on are asked for; also where nobody was asked for one before. seconds:
+ * as long it lets them in, 0: for ever. -EINVAL where it is none of 1 to 60 bytes; -ENOTSUP where they
+ * are asked by SASL. [main]
+ */
+int spice_sink_set_password(struct spice_sink *sink, const char *password, unsigned seconds);
 
 struct spice_sink_counters *spice_sink_counters(struct spice_sink *sink); /* [any] */
 
