@@ -13,6 +13,7 @@
 #include "bridge/audio.h"
 #include "bridge/broker.h"
 #include "bridge/capture.h"
+#include "bridge/command.h"
 #include "bridge/control.h"
 #include "bridge/desk.h"
 #include "bridge/input.h"
@@ -20,6 +21,7 @@
 #include "bridge/notify.h"
 #include "bridge/options.h"
 #include "bridge/relays.h"
+#include "bridge/report.h"
 #include "bridge/sandbox.h"
 #include "bridge/serve_impl.h"
 #include "bridge/size.h"
@@ -82,6 +84,7 @@ static const struct viewers_events viewers_events = {
 	.ready = on_ready,
 	.resize = on_resize,
 	.count = on_viewers,
+	.seat = serve_tell_viewer,
 };
 
 static void on_accepted(int fd, void *data)
@@ -116,16 +119,10 @@ static gboolean on_terminate(gpointer data)
 static gboolean on_stats(gpointer data)
 {
 	struct server *server = data;
-	const struct stats_parts parts = {
-		.capture = server->capture,
-		.viewers = server->viewers,
-		.relays = server->relays,
-		.size = server->size,
-		.source = server->source,
-		.input = server->input,
-		.monitor = server->monitor,
-		.audio = server->audio,
-	};
+	struct stats_parts parts;
+
+	report_parts(server, &parts);
+
 	char *json = stats_json(&parts);
 	char *line = g_strconcat(json, "\n", NULL);
 
@@ -294,6 +291,8 @@ static void finish(struct server *server)
 	g_free(server->listeners);
 	g_free(server->doors);
 	serve_abandon_switch(server);
+	event_tell(server, "ending", NULL);
+	serve_tell_nothing(server);
 	desk_destroy(server->desk);
 	server->desk = NULL;
 	serve_finish_sources(server);
@@ -324,7 +323,14 @@ static void finish(struct server *server)
 
 int serve(const struct options *options)
 {
-	struct server server = {.options = options};
+	struct server server = {
+		.options = options,
+		.began = g_get_monotonic_time(),
+		.settings.compression = options->compression,
+		.settings.max_fps = options->max_fps,
+		.settings.password = options->password,
+		.settings.view_password = options->access.view_password,
+	};
 	char why[512] = "", status[512];
 
 	/* Before there are threads, sockets and guests: they are copies of what we are now. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "bridge/capture.h"
+#include "bridge/command.h"
 #include "bridge/log.h"
 #include "bridge/options.h"
 #include "bridge/sandbox.h"
@@ -89,6 +90,17 @@ static void tighten(const struct server *server, const struct vgpu_info *info)
 	}
 }
 
+static void tell_device(
+	struct server *server, const char *event, const char *member, const char *text)
+{
+	JsonObject *data = json_object_new();
+	char *valid = g_utf8_make_valid(text, -1);
+
+	json_object_set_string_member(data, member, valid);
+	g_free(valid);
+	event_tell(server, event, data);
+}
+
 /* The source found a device. */
 static void on_arrived(void *data, struct vgpu *vgpu, int owner)
 {
@@ -104,6 +116,8 @@ static void on_arrived(void *data, struct vgpu *vgpu, int owner)
 	tighten(server, info);
 	capture_attach(server->capture, vgpu, owner);
 	server->missing[0] = '\0';
+	snprintf(server->device, sizeof(server->device), "%s", info->name);
+	tell_device(server, "device-arrived", "name", info->name);
 	serve_tell_status(server);
 	serve_choose_resizer(server);
 	serve_conclude_switch(server);
@@ -117,6 +131,10 @@ static void on_waiting(void *data, const char *sentence)
 	guest->present = false;
 	capture_detach(server->capture, sentence);
 	snprintf(server->missing, sizeof(server->missing), "%s", sentence);
+	if (server->device[0]) {
+		server->device[0] = '\0';
+		tell_device(server, "device-lost", "reason", sentence);
+	}
 	serve_tell_status(server);
 	size_detached(server->size);
 	serve_conclude_switch(server);
@@ -145,6 +163,8 @@ static gboolean on_lost_main(gpointer data)
 	if (!capture_attached(server->capture)) {
 		log_info("the device was let go");
 		snprintf(server->missing, sizeof(server->missing), "it was let go");
+		server->device[0] = '\0';
+		tell_device(server, "device-lost", "reason", server->missing);
 		serve_tell_status(server);
 		size_detached(server->size);
 		if (server->shown) {
@@ -163,4 +183,5 @@ static void on_lost(void *data)
 
 const struct capture_events serve_capture_events = {
 	.lost = on_lost,
+	.changed = serve_display_changed,
 };

@@ -268,6 +268,7 @@ void serve_show(struct server *server, struct guest *guest)
 	}
 	capture_detach(server->capture, sentence);
 	memcpy(server->missing, sentence, sizeof(sentence));
+	server->device[0] = '\0';
 	serve_tell_status(server);
 	size_detached(server->size);
 	serve_join_shown(server);

@@ -13,6 +13,7 @@
 #include <json-glib/json-glib.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "bridge/options.h"
 
@@ -86,6 +87,20 @@ struct server {
 	char missing[128]; /* why there is no device, "" where there is one */
 	guint telling; /* the timer of serve_tell_status(), 0: none */
 	struct watchdog *watchdog;
+	char device[128]; /* what the device is called, while there is one */
+	int64_t began; /* us */
+	struct {
+		enum spice_compression compression; /* of viewers that come */
+		unsigned max_fps;
+		bool password; /* viewers are asked for one */
+		bool view_password; /* at view-only addresses for one of their own */
+	} settings; /* as they are now */
+	struct {
+		gint pending; /* [any] serve_display_changed() waits for the main loop */
+		guint rest; /* the timer until the next may be told; 0: none */
+		bool due; /* there is something to tell then */
+		unsigned width, height; /* of the last picture that was told */
+	} told;
 	guint sources[4];
 	size_t n_sources;
 };
@@ -128,6 +143,15 @@ int serve_open_desk(struct server *server, char *why, size_t why_size);
 
 /* Who is told the size of a viewer's window: the device, or else the guest's agent. */
 void serve_choose_resizer(struct server *server);
+
+/* serve_events.c: what happens is told to those who asked for events. */
+
+/* The display shows something else. Any thread; data is the server. */
+void serve_display_changed(void *data);
+/* A viewer came, or left; data is the server. */
+void serve_tell_viewer(void *data, unsigned seat, bool came);
+/* Ends the timers of these. */
+void serve_tell_nothing(struct server *server);
 
 /* serve_status.c: a line of what is shown, from the start of the listeners on. */
 void serve_describe(const struct server *server, char *text, size_t size);

@@ -7,6 +7,7 @@
 
 #include "bridge/audio.h"
 #include "bridge/capture.h"
+#include "bridge/desk.h"
 #include "bridge/input.h"
 #include "bridge/qmp.h"
 #include "bridge/relays.h"
@@ -173,6 +174,17 @@ static void add_audio(GString *json, struct audio *audio)
 	add_listener(json, "audio_record", &c->record);
 }
 
+static void add_desk(GString *json, const struct desk *desk)
+{
+	const struct desk_counters *c = desk_counters(desk);
+	struct field fields[] = {FIELD(c, accepted), FIELD(c, uid_refused), FIELD(c, busy),
+		FIELD(c, crowded_out), FIELD(c, requests), FIELD(c, refused), FIELD(c, garbage),
+		FIELD(c, long_lines), FIELD(c, timed_out), FIELD(c, events), FIELD(c, events_lost),
+		FIELD(c, clients)};
+
+	add_object(json, "control", fields, G_N_ELEMENTS(fields));
+}
+
 char *stats_json(const struct stats_parts *parts)
 {
 	struct field sandbox[] = {FIELD(sandbox_counters(), refused)};
@@ -187,6 +199,7 @@ char *stats_json(const struct stats_parts *parts)
 	add_input(json, parts->input, parts->monitor);
 	add_object(json, "sandbox", sandbox, G_N_ELEMENTS(sandbox));
 	add_audio(json, parts->audio);
+	add_desk(json, parts->desk);
 	g_string_append(json, ",\"relays\":");
 	relays_add_json(parts->relays, json);
 	g_string_append_c(json, '}');

@@ -7,6 +7,7 @@
 
 struct audio;
 struct capture;
+struct desk;
 struct input;
 struct qmp;
 struct relays;
@@ -23,6 +24,7 @@ struct stats_parts {
 	struct input *input; /* NULL: viewers may only look */
 	struct audio *audio; /* NULL: there is no sound */
 	const struct qmp *monitor; /* NULL: there is none */
+	const struct desk *desk; /* NULL: there is no control socket */
 };
 
 /* The line, without newline, for g_free(). */

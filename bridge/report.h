@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a running bridge says of itself, as JSON: for the control socket's status and its events.
+ *
+ * Main thread. The objects are the caller's.
+ */
+#ifndef BRIDGE_REPORT_H
+#define BRIDGE_REPORT_H
+
+#include <json-glib/json-glib.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct server;
+struct stats_parts;
+
+JsonObject *report_status(struct server *server);
+/* What is shown, or was when somebody looked last. */
+JsonObject *report_display(struct server *server);
+/* Who has this seat; NULL: nobody. */
+JsonObject *report_viewer(struct server *server, unsigned seat);
+
+/* Where the counters are. */
+void report_parts(struct server *server, struct stats_parts *parts);
+/* Takes over the object. */
+JsonNode *report_node(JsonObject *object);
+
+#endif
