@@ -43,6 +43,7 @@ struct size {
 	uint32_t asked_width, asked_height; /* by the viewers that are there; 0: nothing */
 	uint32_t told_width, told_height; /* what our EDID says; 0: we have given none */
 	struct edid_blob given; /* the last one; size 0: none */
+	uint32_t given_max_xres, given_max_yres; /* of the device it was made for */
 	struct { /* size_undo() */
 		struct wanted wanted;
 		const char *fixed_by;
@@ -101,6 +102,8 @@ static void note_given(struct size *size, const struct edid_blob *edid)
 		edid_read_facts(edid, &facts);
 	}
 	size->given = *edid;
+	size->given_max_xres = size->limits.max_xres;
+	size->given_max_yres = size->limits.max_yres;
 	size->told_width = facts.width;
 	size->told_height = facts.height;
 }
@@ -344,11 +347,25 @@ static void tell_new(struct size *size, const void *blob, size_t length)
 	}
 }
 
+/* What was made for the limits of one device may be more, or less, than another allows. */
+static void fit_again(struct size *size)
+{
+	if (size->wanted.mode != SIZE_AUTO || size->width || !size->given.size ||
+		!size->limits.present ||
+		(size->given_max_xres == size->limits.max_xres &&
+			size->given_max_yres == size->limits.max_yres)) {
+		return;
+	}
+	size->width = size->asked_width ? size->asked_width : size->told_width;
+	size->height = size->asked_width ? size->asked_height : size->told_height;
+}
+
 void size_attached(
 	struct size *size, const struct vgpu_edid *limits, const void *blob, size_t length)
 {
 	size->attached = true;
 	size->limits = *limits;
+	fit_again(size);
 	size->own.size = MIN(length, sizeof(size->own.bytes));
 	if (size->own.size) {
 		memcpy(size->own.bytes, blob, size->own.size);

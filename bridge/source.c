@@ -18,6 +18,8 @@
 
 #define LOOK_MS 300 /* between looks: a machine that comes back is shown within a second */
 
+#define RECHECK_MS 1000 /* QEMU may tell that a device is gone a little before it is */
+
 #define OFF "the virtual machine is off"
 
 struct source {
@@ -40,7 +42,7 @@ struct source {
 	bool left; /* another source is shown */
 	bool looking; /* the broker owes an answer */
 	bool checking; /* and it is for source_check() */
-	bool had; /* one has arrived */
+	guint recheck; /* the timer of the second check, 0: none */
 	bool over; /* ended was called */
 };
 
@@ -103,7 +105,6 @@ static void give(struct source *source)
 	source->vgpu = NULL;
 	source->owner = -1;
 	source->wanted = false;
-	source->had = true;
 	source->why[0] = '\0';
 	source->counters.arrivals++;
 	source->events->arrived(source->data, vgpu, owner);
@@ -161,13 +162,6 @@ static bool is_final(const struct source *source)
 {
 	/* A process does not come back. */
 	return source->options->source == SOURCE_PID && source->result == -ESRCH;
-}
-
-static void look_again_later(struct source *source)
-{
-	if (source->wanted) {
-		look_later(source, LOOK_MS);
-	}
 }
 
 static int ask_broker(struct source *source)
@@ -311,7 +305,7 @@ static gboolean on_look(gpointer data)
 	} else if (!source->broker) {
 		end(source, EXIT_FAILED);
 	} else if (ask_broker(source) < 0) {
-		look_again_later(source);
+		look_later(source, LOOK_MS);
 	}
 	return G_SOURCE_REMOVE;
 }
@@ -537,10 +531,27 @@ void source_choose(struct source *source)
 	}
 }
 
-void source_check(struct source *source)
+static void check_now(struct source *source)
 {
 	if (!source->wanted && !source->left && source->broker && ask_broker(source) == 0) {
 		source->checking = true;
+	}
+}
+
+static gboolean on_recheck(gpointer data)
+{
+	struct source *source = data;
+
+	source->recheck = 0;
+	check_now(source);
+	return G_SOURCE_REMOVE;
+}
+
+void source_check(struct source *source)
+{
+	check_now(source);
+	if (!source->recheck) {
+		source->recheck = g_timeout_add(RECHECK_MS, on_recheck, source);
 	}
 }
 
@@ -556,6 +567,9 @@ void source_destroy(struct source *source)
 	}
 	if (source->watch) {
 		g_source_remove(source->watch);
+	}
+	if (source->recheck) {
+		g_source_remove(source->recheck);
 	}
 	handover_destroy(source->handover);
 	device_found_close(&source->offered);

@@ -249,6 +249,33 @@ static void test_detached(void **state)
 	size_destroy(guest.size);
 }
 
+/* Another device's limits: what was asked for is cut for it, and whole again for the first. */
+static void test_other_limits(void **state)
+{
+	static const struct vgpu_edid small = {
+		.present = true, .max_size = 128, .max_xres = 1024, .max_yres = 768};
+	static const struct vgpu_edid none = {.present = false};
+	const struct vgpu_edid *const devices[] = {&hd, &hd, &small, &none, &small, &hd};
+	static const unsigned given[] = {1, 1, 2, 2, 2, 3};
+	struct guest guest;
+
+	start(&guest, NULL);
+	guest.width = 0;
+	size_request(guest.size, 1600, 1200);
+	pass(2 * SETTLE_MS);
+	for (size_t i = 0; i < G_N_ELEMENTS(devices); i++) {
+		size_attached(guest.size, devices[i], NULL, 0);
+		if (given[i] == 2) {
+			assert_given(&guest, given[i], 1024, 768);
+		} else {
+			assert_given(&guest, given[i], 1600, 1200);
+		}
+		size_detached(guest.size);
+	}
+	assert_int_equal(guest.given, 3);
+	size_destroy(guest.size);
+}
+
 static void test_failure(void **state)
 {
 	struct guest guest;
@@ -280,6 +307,7 @@ int main(void)
 		cmocka_unit_test(test_without_edid),
 		cmocka_unit_test(test_first),
 		cmocka_unit_test(test_detached),
+		cmocka_unit_test(test_other_limits),
 		cmocka_unit_test(test_failure),
 	};
 
