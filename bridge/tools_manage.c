@@ -78,18 +78,88 @@ static const struct tool prune_tool = {
 		},
 };
 
+static const char *const machine_words[] = {"q35", "pc", NULL};
+static const char *const qemu_with_words[] = {"webdav", "usb", "sound", NULL};
+static const char *const xml_with_words[] = {"qmp", "webdav", "usb", "sound", NULL};
+static const char *const part_words[] = {
+	"domain", "hostdev", "tablet", "agent", "webdav", "usb", "nodedev", NULL};
+
+/* Of xml and qemu-args. */
+#define RECIPE_OPTIONS                                                                            \
+	{.name = "vm",                                                                            \
+		.argument = "NAME",                                                               \
+		.help = "name of the virtual machine, and of its sockets",                        \
+		.man = "Name of the virtual machine, and of its sockets. Without it: of the "     \
+		       "libvirt domain that names the vGPU, or of the machine that has it now, "  \
+		       "or one that is made up."},                                                \
+		{.name = "for",                                                                   \
+			.argument = "windows|linux",                                              \
+			.completion = COMPLETE_WORDS,                                             \
+			.words = for_words,                                                       \
+			.help = "what runs in it"},                                               \
+		{.name = "machine",                                                               \
+			.argument = "q35|pc",                                                     \
+			.completion = COMPLETE_WORDS,                                             \
+			.words = machine_words,                                                   \
+			.help = "QEMU's machine; without it q35"},                                \
+		{.name = "ramfb",                                                                 \
+			.help = "firmware on a display of QEMU's, which then reads the vGPU too", \
+			.man = "Lets QEMU show what firmware and boot loader draw, on a VNC "     \
+			       "socket. That picture is no part of the vGPU, so the bridge "      \
+			       "doesn't have it. QEMU takes _ramfb=on_ only together with "       \
+			       "_display=on_ and _vfio-pci-nohotplug_ (QEMU 3.1, libvirt 5.9): "  \
+			       "it reads the vGPU's picture too while somebody looks there, "     \
+			       "needs GL for GVT-g's, and writes an EDID of its own at the "      \
+			       "start. Without *--ramfb* it is _display=off_."},                  \
+		{.name = "sockets",                                                               \
+			.argument = "DIR",                                                        \
+			.completion = COMPLETE_FILES,                                             \
+			.help = "QEMU's and our sockets are in DIR"},                             \
+		{.name = "qemu",                                                                  \
+			.argument = "VERSION",                                                    \
+			.help = "for this version of QEMU, not the one here"},                    \
+		ROOT_OPTION
+
 static const struct tool xml_tool = {
 	.name = "xml",
 	.usage = "UUID [OPTION...]",
 	.summary = "print what a libvirt domain needs for a vGPU",
-	.help = "Prints the XML with which a libvirt domain has this vGPU, and the command that "
-		"serves it.",
+	.help = "Prints the XML with which a libvirt domain has this vGPU, and, on standard error, "
+		"advice and the command that serves it.",
+	.man = "Prints a domain with this vGPU that *virsh define* takes, or with *--part* one "
+	       "element for *virsh attach-device*. It has what the vGPU and the bridge need, in the "
+	       "words of the QEMU and the libvirt of this host: the device at a slot that isn't 2 "
+	       "and without a display of QEMU's, the OpRegion where QEMU doesn't give it by itself "
+	       "(older than 10.1), a tablet, the agent's socket, no suspend. A disk and a network "
+	       "are yours to add.\n\n"
+	       "Standard error has the advice, in lines that begin with #, and in the last line the "
+	       "command for *serve* that uses these sockets.",
 	.min_arguments = 1,
 	.max_arguments = 1,
 	.completion = COMPLETE_MDEV,
 	.options =
 		{
-			ROOT_OPTION,
+			{.name = "part",
+				.argument = "PART",
+				.completion = COMPLETE_WORDS,
+				.words = part_words,
+				.help = "only hostdev, tablet, agent, webdav, usb or nodedev",
+				.man = "Prints one element: _hostdev_, _tablet_, _agent_, _webdav_ or "
+				       "_usb_, or with _nodedev_ what *virsh nodedev-define* takes."},
+			{.name = "with",
+				.argument = "WHAT",
+				.repeatable = true,
+				.completion = COMPLETE_WORDS,
+				.words = xml_with_words,
+				.help = "also qmp, webdav, usb or sound; may be given several times",
+				.man = "Adds a monitor of its own (_qmp_), a shared folder (_webdav_), a "
+				       "USB device (_usb_), or _sound_ (QEMU 8.1 and libvirt 8.4 or newer; "
+				       "with it comes _qmp_). Without _qmp_ keys and pointer go through "
+				       "libvirt."},
+			{.name = "libvirt",
+				.argument = "VERSION",
+				.help = "for this version of libvirt, not the one here"},
+			RECIPE_OPTIONS,
 		},
 };
 
@@ -97,14 +167,27 @@ static const struct tool qemu_args_tool = {
 	.name = "qemu-args",
 	.usage = "UUID [OPTION...]",
 	.summary = "print what QEMU's command line needs for a vGPU",
-	.help = "Prints the arguments with which QEMU has this vGPU, and the command that serves "
-		"it.",
+	.help = "Prints the arguments with which QEMU has this vGPU, and, on standard error, advice "
+		"and the command that serves it.",
+	.man = "One option with its value in a line; nothing in them is quoted or needs to be, so "
+	       "that this starts a machine:\n\n"
+	       "\tqemu-system-x86\\_64 -accel kvm -m 4G $(vgpu-bridge qemu-args UUID) disk.qcow2\n\n"
+	       "Standard error has the advice, in lines that begin with #, and in the last line the "
+	       "command for *serve* that uses these sockets.",
 	.min_arguments = 1,
 	.max_arguments = 1,
 	.completion = COMPLETE_MDEV,
 	.options =
 		{
-			ROOT_OPTION,
+			{.name = "with",
+				.argument = "WHAT",
+				.repeatable = true,
+				.completion = COMPLETE_WORDS,
+				.words = qemu_with_words,
+				.help = "also webdav, usb or sound; may be given several times",
+				.man = "Adds a shared folder (_webdav_), a USB device (_usb_), or _sound_ "
+				       "(QEMU 8.1 or newer)."},
+			RECIPE_OPTIONS,
 		},
 };
 

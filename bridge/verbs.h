@@ -13,6 +13,8 @@ int serve(const struct options *options);
 int probe(const struct options *options);
 int viewer_file(const struct options *options);
 
+int xml_tool(const struct tool_call *call);
+int qemu_args_tool(const struct tool_call *call);
 int log_level_tool(const struct tool_call *call);
 /* Of the verb display, where its first argument is switch. */
 int display_switch(const struct tool_call *call);
