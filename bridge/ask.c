@@ -104,15 +104,24 @@ char **ask_all(void)
 	return (char **)g_ptr_array_free(paths, FALSE);
 }
 
+char *ask_name_of(const char *path)
+{
+	char *base = g_path_get_basename(path);
+
+	if (g_str_has_suffix(base, PLACE_SUFFIX)) {
+		base[strlen(base) - strlen(PLACE_SUFFIX)] = '\0';
+	}
+	return base;
+}
+
 /* "a, b" of paths, for people. */
 static char *list_names(char **paths)
 {
 	GString *list = g_string_new(NULL);
 
 	for (size_t i = 0; paths[i]; i++) {
-		char *base = g_path_get_basename(paths[i]);
+		char *base = ask_name_of(paths[i]);
 
-		base[strlen(base) - strlen(PLACE_SUFFIX)] = '\0';
 		g_string_append_printf(list, "%s%s", i ? ", " : "", base);
 		g_free(base);
 	}

@@ -21,6 +21,8 @@ struct asked *ask_open(const char *on, char *why, size_t why_size);
 void ask_close(struct asked *asked);
 /* What it calls itself. */
 const char *ask_name(const struct asked *asked);
+/* What a bridge is called by the path of its socket, or by its name; for g_free(). */
+char *ask_name_of(const char *path);
 /* The paths of all sockets of bridges that run, NULL at the end; for g_strfreev(). */
 char **ask_all(void);
 

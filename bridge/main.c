@@ -41,6 +41,10 @@ static const struct {
 	{"xml", xml_tool},
 	{"qemu-args", qemu_args_tool},
 	{"log-level", log_level_tool},
+	{"status", status_tool},
+	{"events", events_tool},
+	{"metrics", metrics_tool},
+	{"set", set_tool},
 	{NULL, NULL},
 };
 

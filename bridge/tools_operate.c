@@ -17,6 +17,17 @@ static const struct tool status_tool = {
 	.usage = "[OPTION...]",
 	.summary = "say what a running bridge does",
 	.help = "Says what a running bridge shows, to whom, how fast, and what it dropped.",
+	.man = "*display* is what the guest's display was found to be when it was looked at last, "
+	       "which is only done while somebody watches: *picture*, *no-picture*, *paused*, "
+	       "*gone*, *no-device* or *unknown*, with a sentence.\n\n"
+	       "*rate* is of the last whole second. *latency* has means in which the last times "
+	       "count most: from the beginning of a look at the guest until the frame made of it was "
+	       "handed to the viewers' servers; until all of it was in the viewer's socket (the "
+	       "slowest viewer's; not measured with GLZ); and from a key or movement being sent to "
+	       "QEMU until QEMU has answered. The network and what the viewer does are in none of "
+	       "them, nor is the time until the guest draws.\n\n"
+	       "*dropped* has each counter of something dropped, refused or failed that is not zero. "
+	       "*--json* has all counters.",
 	.options =
 		{
 			{.name = "json", .help = "print JSON"},
@@ -29,6 +40,13 @@ static const struct tool events_tool = {
 	.usage = "[OPTION...]",
 	.summary = "print what happens in a running bridge, a line each",
 	.help = "Prints a line for each event of a running bridge until it ends.",
+	.man = "Each line has the time (UTC), the event, and what goes with it: *display-changed*, "
+	       "*mode-changed*, *device-arrived*, *device-lost*, *viewer-came*, *viewer-left*, "
+	       "*switch*, *setting-changed*, *password-changed*, *machine-paused*, *machine-runs*, "
+	       "*monitor-connected*, *monitor-lost*, *ending* and others. Changes of the display are "
+	       "told ten times a second at most, and only while somebody watches. *events-lost* says "
+	       "how many events were not told because this program did not read in time. The exit "
+	       "status is 0 when the bridge has said that it ends.",
 	.options =
 		{
 			{.name = "json", .help = "print JSON"},
@@ -41,6 +59,11 @@ static const struct tool metrics_tool = {
 	.usage = "[OPTION...]",
 	.summary = "print the counters of running bridges for Prometheus",
 	.help = "Prints the counters of a running bridge, or of all, as Prometheus reads them.",
+	.man = "Without *--on* all bridges whose control sockets are found are asked; each sample has "
+	       "the label *name*. One that does not answer has *vgpu_bridge_up* 0 and a warning; when "
+	       "none answers the exit status is 1. For node_exporter:\n\n"
+	       "\tvgpu-bridge metrics > /var/lib/node_exporter/vgpu.prom.new && mv "
+	       "/var/lib/node_exporter/vgpu.prom.new /var/lib/node_exporter/vgpu.prom",
 	.options =
 		{
 			ON_OPTION,
@@ -67,6 +90,7 @@ static const struct tool log_level_tool = {
 	.usage = "[LEVEL] [OPTION...]",
 	.summary = "print or change how much a running bridge logs",
 	.help = "Prints how much a running bridge logs, or changes it.",
+	.man = "_LEVEL_ is *error*, *warning*, *info* or *debug*. It lasts until the bridge ends.",
 	.max_arguments = 1,
 	.completion = COMPLETE_WORDS,
 	.words = log_level_words,
@@ -81,12 +105,33 @@ static const struct tool set_tool = {
 	.usage = "password|compression|max-fps [VALUE] [OPTION...]",
 	.summary = "change a setting of a running bridge",
 	.help = "Changes a setting of a running bridge. A password is read from standard input.",
+	.man = "What is set lasts until the bridge ends; its options and config file stay as they "
+	       "are.\n\n"
+	       "*password*: viewers who come from now on are asked for it, and who is in stays in. "
+	       "Where nobody was asked for one before, those who are in are sent out. It is the first line of standard input, or of "
+	       "*--password-file*, 1 to 60 bytes; never a word of the command line, which every user "
+	       "of the machine can read. View-only addresses have the same password, unless they "
+	       "were given their own. Not with *--sasl*.\n\n"
+	       "*compression* _METHOD_: for viewers who come from now on; see *--compression*.\n\n"
+	       "*max-fps* _N_: at once.",
 	.min_arguments = 1,
 	.max_arguments = 2,
 	.completion = COMPLETE_WORDS,
 	.words = set_words,
 	.options =
 		{
+			{
+				.name = "password-file",
+				.argument = "FILE",
+				.completion = COMPLETE_FILES,
+				.help = "the password is the first line of this file",
+			},
+			{
+				.name = "expires",
+				.argument = "SECONDS",
+				.help = "then the password lets nobody in any more",
+			},
+			{.name = "view-only", .help = "the password of view-only addresses"},
 			ON_OPTION,
 		},
 };
