@@ -27,7 +27,7 @@ struct vgpu;
 struct vgpu_counters;
 struct vgpu_edid;
 
-#define CAPTURE_MAX_SINKS 16
+#define CAPTURE_MAX_SINKS 17 /* all seats, and the one for screenshots */
 
 struct capture_events {
 	/* [capture thread] The device was lost and closed: its owner ended, or it is gone itself. */

@@ -45,6 +45,8 @@ static const struct {
 	{"events", events_tool},
 	{"metrics", metrics_tool},
 	{"set", set_tool},
+	{"display", display_tool},
+	{"screenshot", screenshot_tool},
 	{NULL, NULL},
 };
 

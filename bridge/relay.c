@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "bridge/agent_order.h"
 #include "bridge/log.h"
 #include "spice/port.h"
 
@@ -57,6 +58,9 @@ struct relay {
 	bool stale; /* some of what came was thrown away: of no use to a viewer */
 	bool held; /* the viewer has more for the guest than there was room for */
 	struct buffer from_guest, to_guest;
+	struct agent_stream stream; /* to_guest's, of an agent */
+	uint8_t order[AGENT_ORDER_SIZE]; /* of our own */
+	bool ordered; /* it waits for the end of a chunk, or for room */
 
 	enum settle settle;
 	const char *settle_why;
@@ -189,6 +193,36 @@ static void flush(struct relay *relay)
 	update_watch(relay);
 }
 
+/* As much as may go before a word of our own, which waits for the end of a chunk. */
+static size_t put_to_guest(struct relay *relay, const void *bytes, size_t size)
+{
+	size_t due = agent_stream_due(&relay->stream), n;
+
+	if (relay->ordered && !due && buffer_room(&relay->to_guest) >= sizeof(relay->order)) {
+		buffer_put(&relay->to_guest, relay->order, sizeof(relay->order));
+		relay->ordered = false;
+	} else if (relay->ordered && due) {
+		size = MIN(size, due);
+	}
+	n = buffer_put(&relay->to_guest, bytes, size);
+	if (relay->kind == RELAY_AGENT) {
+		agent_stream_pass(&relay->stream, bytes, n);
+	}
+	return n;
+}
+
+bool relay_resize(struct relay *relay, uint32_t width, uint32_t height)
+{
+	if (relay->kind != RELAY_AGENT || relay->fd < 0 || !relay->port || relay->stale) {
+		return false;
+	}
+	agent_order_size(relay->order, width, height);
+	relay->ordered = true;
+	put_to_guest(relay, "", 0);
+	flush(relay);
+	return true;
+}
+
 /* What the library calls. */
 
 static size_t op_read(void *data, void *buffer, size_t size)
@@ -212,8 +246,7 @@ static size_t op_write(void *data, const void *buffer, size_t size)
 	if (relay->fd >= 0 && !relay->stale) {
 		/* On to the end, or to a full buffer, which the watch tells about. */
 		do {
-			n = buffer_put(
-				&relay->to_guest, (const uint8_t *)buffer + taken, size - taken);
+			n = put_to_guest(relay, (const uint8_t *)buffer + taken, size - taken);
 			taken += n;
 			flush(relay);
 		} while (n && taken < size);
@@ -300,6 +333,8 @@ static void close_socket(struct relay *relay)
 	buffer_clear(&relay->from_guest);
 	buffer_clear(&relay->to_guest);
 	relay->stale = false;
+	relay->stream = (struct agent_stream){.have = 0};
+	relay->ordered = false;
 }
 
 static void close_port(struct relay *relay)

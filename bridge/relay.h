@@ -57,6 +57,12 @@ void relay_guest_closed(struct relay *relay);
 /* While it is held there is neither a connection nor a channel. Not from within an op of the port. */
 void relay_hold(struct relay *relay, bool held);
 
+/*
+ * Tells the guest's agent which size its display should have, pixels; a newer one replaces one that has
+ * not left. False: this is no agent, or none that speaks.
+ */
+bool relay_resize(struct relay *relay, uint32_t width, uint32_t height);
+
 enum relay_kind relay_kind(const struct relay *relay);
 const char *relay_path(const struct relay *relay);
 /* As in "--port NAME" or "--agent". */

@@ -135,6 +135,16 @@ void relays_hold(struct relays *relays, bool held)
 	}
 }
 
+bool relays_resize(struct relays *relays, uint32_t width, uint32_t height)
+{
+	for (size_t i = 0; relays && i < relays->count; i++) {
+		if (relay_resize(relays->list[i], width, height)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* The place of a relay among those of the same label: there may be several of --usbredir. */
 static unsigned place(const struct relays *relays, size_t i)
 {

@@ -10,6 +10,7 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct options;
 struct qmp;
@@ -32,6 +33,9 @@ void relays_set_monitor(struct relays *relays, struct qmp *monitor);
  * connections end until it is shown again. relays may be NULL.
  */
 void relays_hold(struct relays *relays, bool held);
+
+/* Tells the guest's agent which size its display should have. False: there is none that speaks. */
+bool relays_resize(struct relays *relays, uint32_t width, uint32_t height);
 
 /* Appends a JSON object with the counters of each, by name. relays may be NULL: {}. */
 void relays_add_json(const struct relays *relays, GString *json);

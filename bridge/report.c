@@ -16,6 +16,7 @@
 #include "bridge/options.h"
 #include "bridge/options_table.h"
 #include "bridge/serve_impl.h"
+#include "bridge/size.h"
 #include "bridge/stats.h"
 #include "bridge/viewers.h"
 #include "spice/sink.h"
@@ -44,6 +45,7 @@ void report_parts(struct server *server, struct stats_parts *parts)
 		.viewers = server->viewers,
 		.relays = server->relays,
 		.size = server->size,
+		.shot = server->shot,
 		.source = server->source,
 		.input = server->input,
 		.monitor = server->monitor,
@@ -81,6 +83,31 @@ JsonObject *report_display(struct server *server)
 	json_object_set_boolean_member(object, "watched", server->watching > 0);
 	if (facts.has_plane) {
 		json_object_set_object_member(object, "plane", report_plane(&facts.plane));
+	}
+	return object;
+}
+
+JsonObject *report_monitor(struct server *server)
+{
+	JsonObject *object = json_object_new();
+	struct size_status status;
+
+	size_tell(server->size, &status);
+	json_object_set_string_member(object, "mode", size_mode_name(status.mode));
+	json_object_set_boolean_member(object, "plugged", status.plugged);
+	json_object_set_boolean_member(object, "takes_edid", status.takes_edid);
+	if (status.width) {
+		json_object_set_int_member(object, "width", status.width);
+		json_object_set_int_member(object, "height", status.height);
+	}
+	if (status.monitor[0]) {
+		set_text(object, "name", status.monitor);
+	}
+	if (status.max_width) {
+		json_object_set_int_member(object, "max_width", status.max_width);
+	}
+	if (status.max_height) {
+		json_object_set_int_member(object, "max_height", status.max_height);
 	}
 	return object;
 }
@@ -312,6 +339,7 @@ JsonObject *report_status(struct server *server)
 	json_object_set_object_member(object, "source", report_source(server));
 	serve_add_sources(server, object);
 	json_object_set_object_member(object, "display", report_display(server));
+	json_object_set_object_member(object, "monitor", report_monitor(server));
 	set_text(object, "renderer", facts.renderer);
 	json_object_set_array_member(object, "viewers", report_viewers(server));
 	json_object_set_object_member(object, "rates", report_rates(server));

@@ -17,6 +17,8 @@ struct stats_parts;
 JsonObject *report_status(struct server *server);
 /* What is shown, or was when somebody looked last. */
 JsonObject *report_display(struct server *server);
+/* Which monitor the guest has been given, and by which rule. */
+JsonObject *report_monitor(struct server *server);
 /* Who has this seat; NULL: nobody. */
 JsonObject *report_viewer(struct server *server, unsigned seat);
 

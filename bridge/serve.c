@@ -24,6 +24,7 @@
 #include "bridge/report.h"
 #include "bridge/sandbox.h"
 #include "bridge/serve_impl.h"
+#include "bridge/shot.h"
 #include "bridge/size.h"
 #include "bridge/stats.h"
 #include "bridge/viewers.h"
@@ -147,7 +148,8 @@ static int make_capture(struct server *server, char *why, size_t why_size)
 	};
 
 	server->capture = capture_create(&capture, why, why_size);
-	return server->capture ? EXIT_OK : EXIT_FAILED;
+	server->shot = server->capture ? shot_create(server->capture) : NULL;
+	return server->shot ? EXIT_OK : EXIT_FAILED;
 }
 
 /* Each viewer hears the guest; those that it takes input from, it hears. */
@@ -307,6 +309,7 @@ static void finish(struct server *server)
 	relays_destroy(server->relays);
 	viewers_destroy(server->viewers);
 	size_destroy(server->size);
+	shot_destroy(server->shot);
 	capture_destroy(server->capture);
 	if (server->trim) {
 		g_source_remove(server->trim);

@@ -31,6 +31,7 @@ struct qmp;
 struct relays;
 struct capture_events;
 struct server;
+struct shot;
 struct size;
 struct size_ops;
 struct source;
@@ -77,6 +78,8 @@ struct server {
 	struct qmp *monitor; /* of the guest that is shown; NULL: there is none to be had */
 	struct input *input; /* the same; NULL: viewers may only look */
 	struct size *size;
+	struct shot *shot; /* for screenshots */
+	struct request *changing; /* waits for what the device says to an EDID; NULL: none */
 	struct audio *audio; /* NULL: there is none */
 	struct listener **listeners;
 	struct door *doors; /* one for each listener */

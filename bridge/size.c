@@ -453,6 +453,14 @@ int size_fix(struct size *size, uint32_t width, uint32_t height, char *notice, s
 	return change(size, &wanted, "display resize", notice, notice_size);
 }
 
+void size_note_fixed(struct size *size, uint32_t width, uint32_t height)
+{
+	remember(size);
+	size->wanted = (struct wanted){.mode = SIZE_FIXED, .width = width, .height = height};
+	size->fixed_by = "display resize";
+	size->said_fixed = false;
+}
+
 int size_use_edid(struct size *size, const struct edid_blob *edid, char *notice, size_t notice_size)
 {
 	struct wanted wanted = {.mode = SIZE_EDID, .edid = *edid};

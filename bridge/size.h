@@ -77,6 +77,8 @@ void size_forget(struct size *size);
 
 /* This size from now on, EDID_MIN_SIDE to EDID_MAX_SIDE, whatever viewers ask for. */
 int size_fix(struct size *size, uint32_t width, uint32_t height, char *notice, size_t notice_size);
+/* The same, where another way was found for a device that takes no EDID: viewers change nothing. */
+void size_note_fixed(struct size *size, uint32_t width, uint32_t height);
 /* A good EDID from now on, whatever viewers ask for. What the device has no room for is cut off. */
 int size_use_edid(
 	struct size *size, const struct edid_blob *edid, char *notice, size_t notice_size);

@@ -14,6 +14,7 @@
 #include "bridge/sandbox.h"
 #include "bridge/session.h"
 #include "bridge/source.h"
+#include "bridge/shot.h"
 #include "bridge/size.h"
 #include "bridge/viewers.h"
 #include "spice/sink.h"
@@ -124,6 +125,15 @@ static void add_size(GString *json, const struct size *size)
 	add_object(json, "size", fields, G_N_ELEMENTS(fields));
 }
 
+static void add_shot(GString *json, const struct shot *shot)
+{
+	const struct shot_counters *c = shot_counters(shot);
+	struct field fields[] = {FIELD(c, requests), FIELD(c, pictures), FIELD(c, refused),
+		FIELD(c, timed_out), FIELD(c, failed), FIELD(c, not_fetched)};
+
+	add_object(json, "shot", fields, G_N_ELEMENTS(fields));
+}
+
 static void add_input(GString *json, struct input *input, const struct qmp *qmp)
 {
 	static const struct input_counters no_input;
@@ -196,6 +206,7 @@ char *stats_json(const struct stats_parts *parts)
 	add_spice(json, parts->viewers);
 	add_viewers(json, parts->viewers);
 	add_size(json, parts->size);
+	add_shot(json, parts->shot);
 	add_input(json, parts->input, parts->monitor);
 	add_object(json, "sandbox", sandbox, G_N_ELEMENTS(sandbox));
 	add_audio(json, parts->audio);

@@ -11,6 +11,7 @@ struct desk;
 struct input;
 struct qmp;
 struct relays;
+struct shot;
 struct size;
 struct source;
 struct viewers;
@@ -20,6 +21,7 @@ struct stats_parts {
 	struct viewers *viewers;
 	const struct relays *relays;
 	const struct size *size;
+	const struct shot *shot;
 	const struct source *source;
 	struct input *input; /* NULL: viewers may only look */
 	struct audio *audio; /* NULL: there is no sound */

@@ -75,12 +75,22 @@ static const struct tool screenshot_tool = {
 	.usage = "FILE.png [OPTION...]",
 	.summary = "save the guest's picture",
 	.help = "Saves what the guest shows now as a PNG file; - is standard output.",
+	.man = "The picture is what a viewer would see, and needs none: where the guest shows nothing, "
+	       "or there is no guest, it is the card that viewers see, and the line that is printed "
+	       "says so. A file that is there already is replaced when the new one is complete.\n"
+	       "\n"
+	       "It works where QEMU's own _screendump_ has no surface to show, and does not disturb "
+	       "viewers. The pixels come by a descriptor, which is good for 5 seconds; one picture "
+	       "is taken at a time, and a device that does not answer in 5 seconds gives none.",
 	.min_arguments = 1,
 	.max_arguments = 1,
 	.completion = COMPLETE_FILES,
 	.options =
 		{
-			{.name = "cursor", .help = "with the guest's pointer in it"},
+			{.name = "cursor",
+				.help = "with the guest's pointer in it",
+				.man = "A guest that draws its pointer into its picture itself has it there "
+				       "in any case; the line that is printed says so."},
 			ON_OPTION,
 		},
 };
@@ -141,6 +151,33 @@ static const struct tool display_tool = {
 	.usage = "resize WxH|auto, set-edid FILE, plug, unplug, or switch NAME|next|host",
 	.summary = "change a guest's monitor, or which guest is shown",
 	.help = "Gives the guest another monitor, unplugs or plugs it, or shows another guest.",
+	.man = "*resize* _WIDTHxHEIGHT_ gives the guest a monitor that prefers this size, from 64x64 to "
+	       "4095x4095 and to what the device allows; from then on viewers' windows change "
+	       "nothing. *resize auto* lets them choose again, beginning with the size that they asked "
+	       "for last. Both outlive the guest, but not the bridge; *--mode* and *--fixed-mode* "
+	       "of *serve* are the same from the start.\n"
+	       "\n"
+	       "*set-edid* _FILE_ gives the guest a monitor with the EDID in the file, until *resize*. "
+	       "The file may hold the bytes themselves (_/sys/class/drm/\\*/edid_ of a monitor of "
+	       "the host), their hexadecimal digits (as *edid-decode*(1) and *xrandr*(1) print "
+	       "them), or be the _monitor.config_ of the GVT-g setup guide of 2016, as it is: of "
+	       "several ports the first is taken, for a vGPU has one, and the ports' numbers mean "
+	       "nothing any more. Its binary mode is not taken: give the EDID itself. A dash is "
+	       "standard input. A wrong checksum is refused; a wrong number of extensions is mended "
+	       "and told of. GVT-g takes the first block of 128 bytes: what follows is cut off, and "
+	       "told of.\n"
+	       "\n"
+	       "*unplug* takes the monitor away, whatever viewers ask for and whichever device "
+	       "comes, until *plug* brings the last one back. This is the virtual hotplug of the "
+	       "2016 guide: the guest sees its only connector as disconnected, and mostly "
+	       "switches its display off.\n"
+	       "\n"
+	       "Each change is a monitor unplugged and another one plugged for the guest. A device "
+	       "without an EDID region (Broadwell, mdpy) refuses all of this; *resize* then asks the "
+	       "guest's agent, where *--agent* connects one.\n"
+	       "\n"
+	       "*switch* _NAME_|*next*|*host* shows another of several sources, or none: see *--also* "
+	       "of *serve*.",
 	.min_arguments = 1,
 	.max_arguments = 2,
 	.completion = COMPLETE_WORDS,

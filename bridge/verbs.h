@@ -15,6 +15,7 @@ int viewer_file(const struct options *options);
 
 int xml_tool(const struct tool_call *call);
 int qemu_args_tool(const struct tool_call *call);
+int display_tool(const struct tool_call *call);
 int log_level_tool(const struct tool_call *call);
 int status_tool(const struct tool_call *call);
 int events_tool(const struct tool_call *call);
@@ -22,5 +23,6 @@ int metrics_tool(const struct tool_call *call);
 int set_tool(const struct tool_call *call);
 /* Of the verb display, where its first argument is switch. */
 int display_switch(const struct tool_call *call);
+int screenshot_tool(const struct tool_call *call);
 
 #endif
