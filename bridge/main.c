@@ -47,6 +47,7 @@ static const struct {
 	{"set", set_tool},
 	{"display", display_tool},
 	{"screenshot", screenshot_tool},
+	{"unit", unit_tool},
 	{NULL, NULL},
 };
 

@@ -195,12 +195,27 @@ static const struct tool unit_tool = {
 	.name = "unit",
 	.usage = "VM [OPTION...]",
 	.summary = "print or install the systemd units that serve a virtual machine",
-	.help = "Prints the systemd units and the configuration that serve a virtual machine.",
+	.help = "Prints the configuration, and a drop-in where one is needed, with which the installed "
+		"systemd units serve a virtual machine. VM is its name, or a vGPU's UUID.",
+	.man = "What is to be known of the machine, its sockets and its vGPUs, is read from libvirt's "
+	       "file for the domain or from the command line of the QEMU that runs under this name. "
+	       "The configuration goes to _/etc/vgpu-bridge/NAME.conf_, a drop-in to "
+	       "_/etc/systemd/system/vgpu-bridge@NAME.service.d/unit.conf_; _NAME_ is _VM_, with "
+	       "\"\\_\" for each byte that is no letter, digit, \":\", \".\", \"\\_\" or "
+	       "\"-\". See *SYSTEMD*.",
 	.min_arguments = 1,
 	.max_arguments = 1,
 	.options =
 		{
-			{.name = "install", .help = "write them below /etc, and load them"},
+			{.name = "install",
+				.help = "write them below /etc, and load them",
+				.man = "Writes them and has systemd read them. A file that is there "
+				       "already is left alone, whatever is in it, and named where it "
+				       "differs. Nothing is started or enabled."},
+			{.name = "network",
+				.help = "let the unit have addresses that other machines reach",
+				.man = "The drop-in lets the unit use the network, for addresses "
+				       "*tcp:* and *tls:* in the configuration."},
 			ROOT_OPTION,
 		},
 };

@@ -21,6 +21,7 @@ int status_tool(const struct tool_call *call);
 int events_tool(const struct tool_call *call);
 int metrics_tool(const struct tool_call *call);
 int set_tool(const struct tool_call *call);
+int unit_tool(const struct tool_call *call);
 /* Of the verb display, where its first argument is switch. */
 int display_switch(const struct tool_call *call);
 int screenshot_tool(const struct tool_call *call);

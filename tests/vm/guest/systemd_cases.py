@@ -51,13 +51,18 @@ def write(path, text):
 class Instance:
     """vgpu-bridge@NAME, from its configuration on."""
 
-    def __init__(self, name, config, drop_in=""):
+    def __init__(self, name, config=None, drop_in=""):
+        """Without config the verb unit is to install what is needed, for this machine or device."""
+        if config is None:
+            print(run("vgpu-bridge", "unit", name, "--install"))
+            name = re.sub("[^A-Za-z0-9:_.-]", "_", name)
         self.name = name
         self.service = f"vgpu-bridge@{name}.service"
         self.socket = f"vgpu-bridge@{name}.socket"
         self.path = f"/run/vgpu-bridge/{name}.spice"
         self.viewers = []
-        write(f"/etc/vgpu-bridge/{name}.conf", config)
+        if config is not None:
+            write(f"/etc/vgpu-bridge/{name}.conf", config)
         if drop_in:
             write(f"/etc/systemd/system/{self.service}.d/test.conf", f"[Service]\n{drop_in}")
             run("systemctl", "daemon-reload")
@@ -295,7 +300,7 @@ def mdpy():
         check(stat.S_IMODE(status.st_mode) == 0o660 and status.st_gid == group("kvm"),
               f"{device.node}: mode {status.st_mode:o}, group {status.st_gid}; "
               f"/dev/vfio/vfio: {kvm.st_mode:o}")
-        with Instance("mdpy", f"mdev={device.uuid}\nrenderer=cpu\n") as bridge:
+        with Instance(device.uuid) as bridge:
             bridge.start()
             check_picture(bridge, device, bridge.pid, 1)
             check_confined(bridge, 0)
@@ -322,8 +327,9 @@ def machine():
             stdout=subprocess.PIPE, text=True)
         try:
             check(holder.stdout.readline() == "holding\n", "nobody holds the device")
-            with Instance("box", "vm=box one\ninput=none\naudio=none\nrenderer=cpu\n") as bridge:
-                bridge.start()
+            with Instance("box one") as bridge:
+                # As libvirt does when the machine starts.
+                run("/etc/libvirt/hooks/qemu.d/vgpu-bridge", "box one", "started", "begin", "-")
                 wait_for("the device", SECONDS,
                          lambda: "device there" in bridge.show("StatusText"))
                 check_picture(bridge, device, holder.pid, 3)
