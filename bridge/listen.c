@@ -224,7 +224,10 @@ static int open_tcp(
 		return fail(why, why_size, error, address->text,
 			error == EADDRINUSE       ? "choose another port, or 0 for a free one"
 				: error == EACCES ? "choose a port above 1023"
-						  : "choose an address of this machine");
+				: error == EAFNOSUPPORT
+				? "in a unit, which has no network of its own, see SYSTEMD in the "
+				  "man page; else choose another address"
+				: "choose an address of this machine");
 	}
 	return 0;
 }
@@ -293,8 +296,8 @@ static gboolean on_pause_over(gpointer data)
 static void pause_accepting(struct listener *listener, int error)
 {
 	if (!listener->short_of_fds) {
-		log_warning("%s: nobody can be let in: %s; trying again every %d ms",
-			listener->uri, strerror(error), PAUSE_MS);
+		log_warning("%s: nobody can be let in: %s; trying again every %d ms", listener->uri,
+			strerror(error), PAUSE_MS);
 		listener->short_of_fds = true;
 	}
 	listener->source = g_timeout_add(PAUSE_MS, on_pause_over, listener);

@@ -80,7 +80,7 @@ def main():
 
     with open(man_source, encoding="utf-8") as file:
         man = file.read()
-    if "@" in man:
+    if re.search("@[A-Z]+( [a-z]+)?@", man):
         fail("the man page has a place that was not filled")
     man, sections = cut_tools(man)
     for verb, options in tools.items():

@@ -95,7 +95,10 @@ class Instance:
         check(self.active(), "the service is not active")
 
     def viewer(self, *arguments):
-        viewer = client.Client(PROBE, f"spice+unix://{self.path}", *arguments)
+        return self.viewer_at(f"spice+unix://{self.path}", *arguments)
+
+    def viewer_at(self, uri, *arguments):
+        viewer = client.Client(PROBE, uri, *arguments)
         self.viewers.append(viewer)
         return viewer
 
@@ -245,6 +248,28 @@ def credential():
         os.unlink(secret)
 
 
+def network():
+    """Without one of its own: by a socket of systemd, or as the verb unit opens it."""
+    with Instance("net", SIMULATED) as net:
+        write(f"/etc/systemd/system/{net.socket}.d/test.conf",
+              "[Socket]\nListenStream=127.0.0.1:5999\n")
+        run("systemctl", "daemon-reload")
+        run("systemctl", "start", net.socket)
+        viewer = net.viewer_at("spice://127.0.0.1:5999")
+        viewer.connected(MS)
+        viewer.size(640, 480, MS)
+    config = SIMULATED + "listen=tcp:127.0.0.1:5998\n"
+    with Instance("tcp", config) as tcp:
+        run("systemctl", "start", tcp.service, good=False)
+        wait_for("the failure", SECONDS, lambda: "SYSTEMD" in tcp.journal())
+    run("vgpu-bridge", "unit", "tcp", "--network", "--install")
+    with Instance("tcp", config) as tcp:
+        tcp.start()
+        viewer = tcp.viewer_at("spice://127.0.0.1:5998")
+        viewer.connected(MS)
+        viewer.size(640, 480, MS)
+
+
 class Mdpy:
     """An mdpy for as long as the block lasts."""
 
@@ -367,7 +392,7 @@ def confined_by_apparmor():
         run("apparmor_parser", "-R", profile)
 
 
-CASES = (socket_activation, restart, watchdog, credential, mdpy, machine, confined_by_apparmor)
+CASES = (socket_activation, restart, watchdog, credential, network, mdpy, machine, confined_by_apparmor)
 
 
 def main():
