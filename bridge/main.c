@@ -48,6 +48,10 @@ static const struct {
 	{"display", display_tool},
 	{"screenshot", screenshot_tool},
 	{"unit", unit_tool},
+	{"create", create_tool},
+	{"list", list_tool},
+	{"prune", prune_tool},
+	{"remove", remove_tool},
 	{NULL, NULL},
 };
 

@@ -15,6 +15,28 @@ static const struct tool list_tool = {
 	.usage = "[OPTION...]",
 	.summary = "list the GPUs that offer vGPUs, their types and the vGPUs there are",
 	.help = "Lists the GPUs that offer vGPUs, the types of each, and the vGPUs there are.",
+	.man = "For each type it prints how many more of it can be made (FREE), the largest picture, "
+	       "its memory (with GVT-g the mappable plus the hidden part), its fence registers, its "
+	       "weight when several vGPUs want the GPU at once, and what ends first or has ended: "
+	       "types of one GPU share what there is. For each vGPU it prints its nodes, who may open "
+	       "the one that QEMU uses, which processes and virtual machines hold it, whether mdevctl "
+	       "or libvirt bring it back after a restart of the host, and what it shows, which a "
+	       "bridge that serves it is asked for. Users other than root see of others' processes "
+	       "only how QEMU was started.\n\n"
+	       "With *--json* it prints an object: _version_ (1; it grows when a member changes its "
+	       "meaning), _parents_ and _vgpus_. What is not known is null.\n\n"
+	       "A parent has _name_, _kind_ (gvt-g, nvidia, nvidia-vf, other), _driver_, _pci_ "
+	       "(_vendor_, _device_, _class_, hexadecimal), _generation_, _aperture_ (bytes) and "
+	       "_types_. A type has _name_, _label_, _description_, _device_api_, _available_ (as the "
+	       "kernel says), _room_ (as the sizes say; smaller where the kernel is wrong), _limit_ "
+	       "(low-gm, high-gm, fences, count, memory, other-type, unknown), _low_gm_mib_, "
+	       "_high_gm_mib_, _memory_mib_, _fences_, _weight_, _max_xres_, _max_yres_ and _heads_.\n\n"
+	       "A vGPU has _name_ (its UUID, or the PCI address of a virtual function), _uuid_, "
+	       "_parent_, _type_, _driver_, _group_, _group_node_, _cdev_node_, _node_ (_path_, "
+	       "_owner_, _group_, _mode_ in octal), _holders_known_, _holders_ (each _pid_, _command_, "
+	       "_vm_, _by_command_line_), _mdevctl_ (auto, manual, none, unknown), _libvirt_ "
+	       "(_domains_, the number that have it, _domain_, the first, _autostart_) and _shows_ "
+	       "(_state_: picture, off, unknown; _text_, _width_, _height_, _format_, _bridge_).",
 	.options =
 		{
 			{.name = "json", .help = "print JSON"},
@@ -27,26 +49,50 @@ static const struct tool create_tool = {
 	.usage = "[OPTION...]",
 	.summary = "make vGPUs",
 	.help = "Makes a vGPU and prints its UUID.",
+	.man = "Needs root. The UUIDs go to standard output, a line each, and nothing else does. When "
+	       "anything fails, also the second of two, the node for *--group* or mdevctl for "
+	       "*--persist*, what was made is removed again. When the kernel has no room, what used it "
+	       "up is said.\n\n"
+	       "On one of NVIDIA's virtual functions, which have no UUID, the number of the type is "
+	       "written to _nvidia/current_vgpu_type_, and the PCI address is printed. This has not "
+	       "been tried on the hardware.\n\n"
+	       "The exit status is 2 where an option is wrong or missing, 1 where a vGPU can't be made.",
 	.options =
 		{
 			{.name = "parent",
 				.argument = "PARENT",
-				.help = "of this GPU, by its address or name"},
-			{.name = "type", .argument = "TYPE", .help = "of this type"},
+				.help = "of this GPU, by its address or name",
+				.man = "As *list* prints it. May be left out where only one device "
+				       "offers the type, or vGPUs at all."},
+			{.name = "type",
+				.argument = "TYPE",
+				.help = "of this type",
+				.man = "As *list* prints it. May be left out where the device has "
+				       "only one."},
 			{.name = "for",
 				.argument = "windows|linux",
 				.completion = COMPLETE_WORDS,
 				.words = for_words,
-				.help = "of a type that suits such a guest"},
+				.help = "of a type that suits such a guest",
+				.man = "With GVT-g: the smallest type with free instances that shows "
+				       "more than 1024x768, and for _windows_ only one with 128 MiB of "
+				       "the aperture, as Intel's driver fails with code 43 on less. "
+				       "For _linux_ it is 1024x768 when nothing else is left, with a "
+				       "warning."},
 			{.name = "uuid",
 				.argument = "UUID",
 				.repeatable = true,
 				.help = "with this UUID instead of a new one"},
-			{.name = "count", .argument = "N", .help = "make so many"},
-			{.name = "persist", .help = "have mdevctl make it again at each boot"},
+			{.name = "count", .argument = "N", .help = "make so many, at most 64"},
+			{.name = "persist",
+				.help = "have mdevctl make it again at each boot",
+				.man = "Runs *mdevctl define --auto*. Where mdevctl is not installed, "
+				       "nothing is made."},
 			{.name = "group",
 				.argument = "GROUP",
-				.help = "let this group of users open it"},
+				.help = "let this group of users open it",
+				.man = "Gives its nodes to the group, with mode 0660, and prints the "
+				       "rules of udev that do so after each restart."},
 			ROOT_OPTION,
 		},
 };
@@ -56,12 +102,18 @@ static const struct tool remove_tool = {
 	.usage = "UUID...|--all-idle [OPTION...]",
 	.summary = "remove vGPUs that nobody holds",
 	.help = "Removes vGPUs. One that somebody holds is not removed, and its holder is named.",
+	.man = "Needs root. Prints a line for each that was removed; the exit status is 1 when one of "
+	       "those named was not. There is no way to force it: the kernel itself waits until the "
+	       "last program has closed the vGPU, and a virtual machine would lose it. Warns when "
+	       "mdevctl will make it again, or a domain of libvirt has it.",
 	.max_arguments = TOOL_ANY_ARGUMENTS,
 	.completion = COMPLETE_MDEV,
 	.options =
 		{
 			{.name = "all-idle", .help = "all that nobody holds"},
-			{.name = "undefine", .help = "also have mdevctl forget it"},
+			{.name = "undefine",
+				.help = "also have mdevctl forget it",
+				.man = "Runs *mdevctl undefine* after the removal."},
 			ROOT_OPTION,
 		},
 };
@@ -71,6 +123,10 @@ static const struct tool prune_tool = {
 	.usage = "[OPTION...]",
 	.summary = "remove vGPUs that were left over, after asking",
 	.help = "Removes vGPUs that nobody holds and nobody will bring back. Asks first.",
+	.man = "These are vGPUs that no process has open, that mdevctl does not define, and that no "
+	       "domain of libvirt's system instance has: a program that made them died, or forgot "
+	       "them. Lists them, and removes none without a yes, or *--yes* where there is no "
+	       "terminal to ask on. Needs root.",
 	.options =
 		{
 			{.name = "yes", .help = "do not ask"},

@@ -25,5 +25,9 @@ int unit_tool(const struct tool_call *call);
 /* Of the verb display, where its first argument is switch. */
 int display_switch(const struct tool_call *call);
 int screenshot_tool(const struct tool_call *call);
+int create_tool(const struct tool_call *call);
+int list_tool(const struct tool_call *call);
+int prune_tool(const struct tool_call *call);
+int remove_tool(const struct tool_call *call);
 
 #endif
