@@ -15,7 +15,8 @@ static const struct tool list_tool = {
 	.usage = "[OPTION...]",
 	.summary = "list the GPUs that offer vGPUs, their types and the vGPUs there are",
 	.help = "Lists the GPUs that offer vGPUs, the types of each, and the vGPUs there are.",
-	.man = "For each type it prints how many more of it can be made (FREE), the largest picture, "
+	.man = "For each type it prints how many more of it can be made (FREE), the largest "
+	       "picture, "
 	       "its memory (with GVT-g the mappable plus the hidden part), its fence registers, its "
 	       "weight when several vGPUs want the GPU at once, and what ends first or has ended: "
 	       "types of one GPU share what there is. For each vGPU it prints its nodes, who may open "
@@ -49,7 +50,8 @@ static const struct tool create_tool = {
 	.usage = "[OPTION...]",
 	.summary = "make vGPUs",
 	.help = "Makes a vGPU and prints its UUID.",
-	.man = "Needs root. The UUIDs go to standard output, a line each, and nothing else does. When "
+	.man = "Needs root. The UUIDs go to standard output, a line each, and nothing else does. "
+	       "When "
 	       "anything fails, also the second of two, the node for *--group* or mdevctl for "
 	       "*--persist*, what was made is removed again. When the kernel has no room, what used it "
 	       "up is said.\n\n"
@@ -62,19 +64,22 @@ static const struct tool create_tool = {
 			{.name = "parent",
 				.argument = "PARENT",
 				.help = "of this GPU, by its address or name",
-				.man = "As *list* prints it. May be left out where only one device "
+				.man = "Make it of this GPU, by the address or name that *list* "
+				       "prints. May be left out where only one device "
 				       "offers the type, or vGPUs at all."},
 			{.name = "type",
 				.argument = "TYPE",
 				.help = "of this type",
-				.man = "As *list* prints it. May be left out where the device has "
+				.man = "Make it of this type, as *list* prints it. May be left "
+				       "out where the device has "
 				       "only one."},
 			{.name = "for",
 				.argument = "windows|linux",
 				.completion = COMPLETE_WORDS,
 				.words = for_words,
 				.help = "of a type that suits such a guest",
-				.man = "With GVT-g: the smallest type with free instances that shows "
+				.man = "Make it of a type that suits such a guest. With GVT-g: "
+				       "the smallest type with free instances that shows "
 				       "more than 1024x768, and for _windows_ only one with 128 MiB of "
 				       "the aperture, as Intel's driver fails with code 43 on less. "
 				       "For _linux_ it is 1024x768 when nothing else is left, with a "
@@ -86,12 +91,14 @@ static const struct tool create_tool = {
 			{.name = "count", .argument = "N", .help = "make so many, at most 64"},
 			{.name = "persist",
 				.help = "have mdevctl make it again at each boot",
-				.man = "Runs *mdevctl define --auto*. Where mdevctl is not installed, "
+				.man = "Have mdevctl make it again at each boot, by *mdevctl "
+				       "define --auto*. Where mdevctl is not installed, "
 				       "nothing is made."},
 			{.name = "group",
 				.argument = "GROUP",
 				.help = "let this group of users open it",
-				.man = "Gives its nodes to the group, with mode 0660, and prints the "
+				.man = "Let this group of users open it: gives its nodes to the "
+				       "group, with mode 0660, and prints the "
 				       "rules of udev that do so after each restart."},
 			ROOT_OPTION,
 		},
@@ -102,7 +109,8 @@ static const struct tool remove_tool = {
 	.usage = "UUID...|--all-idle [OPTION...]",
 	.summary = "remove vGPUs that nobody holds",
 	.help = "Removes vGPUs. One that somebody holds is not removed, and its holder is named.",
-	.man = "Needs root. Prints a line for each that was removed; the exit status is 1 when one of "
+	.man = "Needs root. Prints a line for each that was removed; the exit status is 1 when "
+	       "one of "
 	       "those named was not. There is no way to force it: the kernel itself waits until the "
 	       "last program has closed the vGPU, and a virtual machine would lose it. Warns when "
 	       "mdevctl will make it again, or a domain of libvirt has it.",
@@ -113,7 +121,8 @@ static const struct tool remove_tool = {
 			{.name = "all-idle", .help = "all that nobody holds"},
 			{.name = "undefine",
 				.help = "also have mdevctl forget it",
-				.man = "Runs *mdevctl undefine* after the removal."},
+				.man = "Also have mdevctl forget it, by *mdevctl undefine* after "
+				       "the removal."},
 			ROOT_OPTION,
 		},
 };
@@ -123,7 +132,8 @@ static const struct tool prune_tool = {
 	.usage = "[OPTION...]",
 	.summary = "remove vGPUs that were left over, after asking",
 	.help = "Removes vGPUs that nobody holds and nobody will bring back. Asks first.",
-	.man = "These are vGPUs that no process has open, that mdevctl does not define, and that no "
+	.man = "These are vGPUs that no process has open, that mdevctl does not define, and that "
+	       "no "
 	       "domain of libvirt's system instance has: a program that made them died, or forgot "
 	       "them. Lists them, and removes none without a yes, or *--yes* where there is no "
 	       "terminal to ask on. Needs root.",
@@ -200,7 +210,8 @@ static const struct tool xml_tool = {
 				.completion = COMPLETE_WORDS,
 				.words = part_words,
 				.help = "only hostdev, tablet, agent, webdav, usb or nodedev",
-				.man = "Prints one element: _hostdev_, _tablet_, _agent_, _webdav_ or "
+				.man = "Prints one element: _hostdev_, _tablet_, _agent_, "
+				       "_webdav_ or "
 				       "_usb_, or with _nodedev_ what *virsh nodedev-define* takes."},
 			{.name = "with",
 				.argument = "WHAT",
@@ -208,7 +219,8 @@ static const struct tool xml_tool = {
 				.completion = COMPLETE_WORDS,
 				.words = xml_with_words,
 				.help = "also qmp, webdav, usb or sound; may be given several times",
-				.man = "Adds a monitor of its own (_qmp_), a shared folder (_webdav_), a "
+				.man = "Adds a monitor of its own (_qmp_), a shared folder "
+				       "(_webdav_), a "
 				       "USB device (_usb_), or _sound_ (QEMU 8.1 and libvirt 8.4 or newer; "
 				       "with it comes _qmp_). Without _qmp_ keys and pointer go through "
 				       "libvirt."},
@@ -241,7 +253,8 @@ static const struct tool qemu_args_tool = {
 				.completion = COMPLETE_WORDS,
 				.words = qemu_with_words,
 				.help = "also webdav, usb or sound; may be given several times",
-				.man = "Adds a shared folder (_webdav_), a USB device (_usb_), or _sound_ "
+				.man = "Adds a shared folder (_webdav_), a USB device (_usb_), "
+				       "or _sound_ "
 				       "(QEMU 8.1 or newer)."},
 			RECIPE_OPTIONS,
 		},
