@@ -48,6 +48,8 @@ enum doctor_bootloader {
 	BOOTLOADER_NIXOS,
 };
 
+struct doctor_vm;
+
 struct doctor_host {
 	const char *root;
 	char release[128]; /* of the running kernel, "6.1.0-28-amd64"; "" unknown */
@@ -65,7 +67,18 @@ struct doctor_host {
 	const char *vm; /* as given, NULL without */
 	pid_t qemu; /* 0: none, or not found */
 	char **qemu_arguments; /* its command line, NULL at the end; NULL without */
+	struct doctor_vm *machine; /* what doctor_vm_find() found; doctor_vm.h's */
 };
+
+/*
+ * Finds host->vm, a name of QEMU's or libvirt's or a pid, and fills qemu, qemu_arguments and machine;
+ * a domain of libvirt's that does not run has a machine only. Without host->vm it looks for nothing.
+ * 0, or with one line in why: -ESRCH there is none, -ENOTUNIQ there are several, -EACCES its file may
+ * not be read, -EINVAL the file is damaged.
+ */
+int doctor_vm_find(struct doctor_host *host, char *why, size_t why_size);
+/* Frees what it filled. */
+void doctor_vm_finish(struct doctor_host *host);
 
 struct doctor_report;
 

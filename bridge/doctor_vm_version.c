@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/* Which QEMU and which libvirt it is. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bridge/doctor_vm.h"
+
+#define ASK_MS 5000
+#define MAX_ANSWER 4096
+
+static bool is_known(const struct doctor_version *version)
+{
+	return version->major > 0 || version->minor > 0;
+}
+
+bool doctor_version_is(const struct doctor_version *version, unsigned major, unsigned minor)
+{
+	return is_known(version) &&
+		(version->major > major || (version->major == major && version->minor >= minor));
+}
+
+bool doctor_version_before(const struct doctor_version *version, unsigned major, unsigned minor)
+{
+	return is_known(version) && !doctor_version_is(version, major, minor);
+}
+
+void doctor_version_text(const struct doctor_version *version, char *text, size_t size)
+{
+	if (is_known(version)) {
+		snprintf(text, size, "%u.%u.%u", version->major, version->minor, version->micro);
+	} else {
+		snprintf(text, size, "of an unknown version");
+	}
+}
+
+/* "7.2.9...", "1:7.2+dfsg-7": an epoch is skipped. */
+static bool parse_version(struct doctor_version *version, const char *text, const char *from)
+{
+	const char *colon = strchr(text, ':');
+	struct doctor_version read = {0};
+
+	if (colon && colon - text <= 2) {
+		text = colon + 1;
+	}
+	if (sscanf(text, "%u.%u.%u", &read.major, &read.minor, &read.micro) < 2 ||
+		read.major > 99 || read.minor > 99) {
+		return false;
+	}
+	g_strlcpy(read.from, from, sizeof(read.from));
+	*version = read;
+	return true;
+}
+
+/* "starting up libvirt version: 9.0.0, package: ..., qemu version: 7.2.9Debian ..., kernel: ..." */
+static void from_log(const char *log, struct doctor_version *qemu, struct doctor_version *libvirt)
+{
+	const char *line = log ? strstr(log, "starting up libvirt version:") : NULL;
+	g_autofree char *first = line ? g_strndup(line, strcspn(line, "\n")) : NULL;
+	const char *at;
+
+	if (!first) {
+		return;
+	}
+	parse_version(libvirt, first + strlen("starting up libvirt version: "), "libvirt's log");
+	at = strstr(first, "qemu version: ");
+	if (at) {
+		parse_version(qemu, at + strlen("qemu version: "), "libvirt's log");
+	}
+}
+
+/* The Debian package's, of dpkg's database. */
+static bool from_dpkg(
+	const struct doctor_host *host, const char *package, struct doctor_version *version)
+{
+	g_autofree char *path =
+		g_strconcat(host->root ? host->root : "", "/var/lib/dpkg/status", NULL);
+	g_autofree char *text = NULL;
+	g_autofree char *head = g_strdup_printf("Package: %s\n", package);
+	const char *at;
+	const char *found;
+	const char *end;
+
+	/* More than doctor_read() may give: some MiB. */
+	if (!g_file_get_contents(path, &text, NULL, NULL)) {
+		return false;
+	}
+	at = g_str_has_prefix(text, head) ? text : NULL;
+	if (!at) {
+		g_autofree char *later = g_strconcat("\n", head, NULL);
+
+		at = strstr(text, later);
+		at = at ? at + 1 : NULL;
+	}
+	if (!at) {
+		return false;
+	}
+	end = strstr(at, "\n\n");
+	found = strstr(at, "\nVersion: ");
+	if (!found || (end && found > end)) {
+		return false;
+	}
+	return parse_version(version, found + strlen("\nVersion: "), "/var/lib/dpkg/status");
+}
+
+/* Arch has a directory NAME-VERSION-RELEASE for each package. */
+static bool from_pacman(
+	const struct doctor_host *host, const char *package, struct doctor_version *version)
+{
+	g_autofree char *path =
+		g_strconcat(host->root ? host->root : "", "/var/lib/pacman/local", NULL);
+	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+	size_t length = strlen(package);
+	const char *name;
+	bool found = false;
+
+	while (!found && dir && (name = g_dir_read_name(dir))) {
+		if (strncmp(name, package, length) == 0 && name[length] == '-' &&
+			g_ascii_isdigit(name[length + 1])) {
+			found = parse_version(version, name + length + 1, "/var/lib/pacman/local");
+		}
+	}
+	return found;
+}
+
+/* libvirt keeps what it asked each QEMU: <version>7002009</version>. */
+static bool from_capabilities(
+	const struct doctor_host *host, const char *program, struct doctor_version *version)
+{
+	static const char directory[] = "/var/cache/libvirt/qemu/capabilities";
+	g_autofree char *path = g_strconcat(host->root ? host->root : "", directory, NULL);
+	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+	const char *name;
+
+	while (dir && (name = g_dir_read_name(dir))) {
+		g_autofree char *text = doctor_read(host, "%s/%s", directory, name);
+		g_autofree char *emulator = g_strdup_printf("<emulator>%s</emulator>", program);
+		const char *at = text ? strstr(text, "<version>") : NULL;
+		unsigned long number = at ? strtoul(at + strlen("<version>"), NULL, 10) : 0;
+
+		if (number > 0 && strstr(text, emulator)) {
+			*version = (struct doctor_version){
+				.major = (unsigned)(number / 1000000),
+				.minor = (unsigned)(number / 1000 % 1000),
+				.micro = (unsigned)(number % 1000),
+			};
+			snprintf(version->from, sizeof(version->from), "%s/%s", directory, name);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* "/nix/store/HASH-qemu-9.2.2/bin/qemu-system-x86_64" */
+static bool from_path(const char *program, struct doctor_version *version)
+{
+	const char *at = strstr(program, "-qemu-");
+
+	for (; at; at = strstr(at + 1, "-qemu-")) {
+		for (const char *c = at + strlen("-qemu-"); *c && *c != '/'; c++) {
+			if (g_ascii_isdigit(*c) && c[-1] == '-') {
+				return parse_version(version, c, program);
+			}
+		}
+	}
+	return false;
+}
+
+struct answer {
+	GMainLoop *loop;
+	GPid pid;
+	bool ended;
+};
+
+static void on_end(GPid pid, gint status, gpointer data)
+{
+	struct answer *answer = data;
+
+	(void)status;
+	g_spawn_close_pid(pid);
+	answer->ended = true;
+	g_main_loop_quit(answer->loop);
+}
+
+static gboolean on_timeout(gpointer data)
+{
+	const struct answer *answer = data;
+
+	/* Its end, which follows, is waited for: nothing stays behind. */
+	kill(answer->pid, SIGKILL);
+	return G_SOURCE_REMOVE;
+}
+
+/* Only what nobody but root could have put there is started. */
+static bool from_program(const char *program, struct doctor_version *version)
+{
+	char *argv[] = {(char *)program, (char *)"--version", NULL};
+	char *environment[] = {(char *)"PATH=/usr/bin:/bin", (char *)"LC_ALL=C", NULL};
+	g_autoptr(GMainContext) context = NULL;
+	struct answer answer = {0};
+	struct stat status;
+	GSource *child;
+	GSource *timer;
+	char text[MAX_ANSWER];
+	ssize_t n;
+	int out = -1;
+	const char *at;
+
+	if (program[0] != '/' || stat(program, &status) < 0 || !S_ISREG(status.st_mode) ||
+		status.st_uid != 0 || (status.st_mode & (S_IWGRP | S_IWOTH)) ||
+		!(status.st_mode & S_IXOTH) || (status.st_mode & (S_ISUID | S_ISGID))) {
+		return false;
+	}
+	if (!g_spawn_async_with_pipes("/", argv, environment,
+		    G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDERR_TO_DEV_NULL | G_SPAWN_CLOEXEC_PIPES,
+		    NULL, NULL, &answer.pid, NULL, &out, NULL, NULL)) {
+		return false;
+	}
+	context = g_main_context_new();
+	answer.loop = g_main_loop_new(context, FALSE);
+	child = g_child_watch_source_new(answer.pid);
+	g_source_set_callback(child, G_SOURCE_FUNC(on_end), &answer, NULL);
+	g_source_attach(child, context);
+	timer = g_timeout_source_new(ASK_MS);
+	g_source_set_callback(timer, on_timeout, &answer, NULL);
+	g_source_attach(timer, context);
+	g_main_loop_run(answer.loop);
+	g_source_destroy(timer);
+	g_source_unref(timer);
+	g_source_destroy(child);
+	g_source_unref(child);
+	g_main_loop_unref(answer.loop);
+	/* Its answer fits into the pipe; a grandchild that holds it open must not stop us. */
+	(void)fcntl(out, F_SETFL, O_NONBLOCK);
+	n = read(out, text, sizeof(text) - 1);
+	close(out);
+	text[n > 0 ? n : 0] = '\0';
+	at = strstr(text, "version ");
+	if (at) {
+		g_autofree char *from = g_strconcat(program, " --version", NULL);
+
+		return parse_version(version, at + strlen("version "), from);
+	}
+	return false;
+}
+
+/* libvirt writes out the newest machine type that QEMU knows: QEMU is that old, or newer. */
+static void from_machine(const struct qemu_option *machine, struct doctor_version *version)
+{
+	const char *type = machine ? qemu_option_value(machine, "type") : NULL;
+
+	if (type && g_str_has_prefix(type, "pc-q35-")) {
+		parse_version(version, type + strlen("pc-q35-"), "the machine type, at least");
+	} else if (type && g_str_has_prefix(type, "pc-i440fx-")) {
+		parse_version(version, type + strlen("pc-i440fx-"), "the machine type, at least");
+	}
+}
+
+void doctor_vm_versions(const struct doctor_host *host, const char *program, const char *log,
+	const struct qemu_option *machine, struct doctor_version *qemu,
+	struct doctor_version *libvirt)
+{
+	static const char *const programs[] = {"/usr/bin/qemu-system-x86_64",
+		"/usr/libexec/qemu-kvm", "/usr/bin/kvm",
+		"/run/libvirt/nix-emulators/qemu-system-x86_64"};
+	const bool in_life = !host->root || !host->root[0];
+
+	*qemu = (struct doctor_version){0};
+	*libvirt = (struct doctor_version){0};
+	for (size_t i = 0; !program && i < G_N_ELEMENTS(programs); i++) {
+		if (doctor_exists(host, "%s", programs[i])) {
+			program = programs[i];
+		}
+	}
+	from_log(log, qemu, libvirt);
+	if (!is_known(libvirt) && !from_dpkg(host, "libvirt-daemon", libvirt)) {
+		(void)from_pacman(host, "libvirt", libvirt);
+	}
+	if (is_known(qemu)) {
+		return;
+	}
+	if (program &&
+		((in_life && from_program(program, qemu)) || from_path(program, qemu) ||
+			from_capabilities(host, program, qemu))) {
+		return;
+	}
+	/* A package tells of its own binary only. */
+	if (program && g_str_has_prefix(program, "/usr/bin/") &&
+		(from_dpkg(host, "qemu-system-x86", qemu) ||
+			from_dpkg(host, "pve-qemu-kvm", qemu) ||
+			from_pacman(host, "qemu-system-x86", qemu))) {
+		return;
+	}
+	from_machine(machine, qemu);
+}
