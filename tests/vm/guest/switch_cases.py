@@ -3,6 +3,8 @@
 
 from bed import MS, Device, check, poke, wait_for
 from desk import Desk
+from qemu import VIDEO_BIOS, Qemu, Screen, MENU, PROMPT
+from qemu_cases import group_only, pins, press_escape
 
 NO_PICTURE, NO_DEVICE = 1, 4
 
@@ -53,6 +55,58 @@ def mdpy_and_mbochs(setup):
             check(b.counters()["spice"]["viewers_total"] == 1, "the viewer came again")
 
 
+class Second:
+    """Names of its own for a second QEMU's files."""
+
+    def __init__(self, setup):
+        self.path = lambda name: setup.path(f"second-{name}")
+
+
+def two_machines(setup):
+    """Two QEMUs that own their devices: the keys go where the picture comes from; one is unplugged."""
+    group_only(setup)
+    with Device("mbochs-medium") as mbochs, Device("mdpy-xga") as mdpy:
+        two = Qemu(Second(setup), mdpy, name="two")
+        # The firmware has no driver for it, and the device is unplugged by its name.
+        two.line = [word.replace(f",romfile={VIDEO_BIOS}", ",id=gpu") for word in two.line]
+        desk_path = setup.path("desk")
+        options = [f"--qmp=unix:{setup.path('qmp')}", f"--also=vm:two,qmp=unix:{two.qmp}",
+                   f"--control=unix:{desk_path}"]
+        with Qemu(setup, mbochs, name="one") as one, two, \
+                setup.serve(mbochs, (["--vm", "one"], []), options, read_only=False) as (
+                    b, viewer), Desk(desk_path, 120) as desk:
+            screen = Screen(setup, viewer)
+            screen.wait(PROMPT)
+            picture = setup.picture(3, 1024, 768)
+            check(desk.switch("two") == {"shown": "two", "present": True}, "two")
+            viewer.size(1024, 768, MS)
+            poke(two.pid, "put", picture)
+            viewer.compare(picture, MS)
+            for _ in range(3):
+                viewer.do("key 0x01")
+            one.reset()
+            check(desk.switch("one")["present"], "one")
+            screen.wait(PROMPT)
+            check(not screen.has(MENU), "Esc came to the guest that was not shown")
+            press_escape(screen, one)
+            # Unplugged from a machine that runs on, and plugged again.
+            check(desk.switch("next")["shown"] == "two", "next")
+            viewer.compare(picture, MS)
+            check(pins(b.pid), "nothing of the device is seen in the bridge's /proc")
+            two.monitor.command("device_del", id="gpu")
+            two.monitor.command("system_reset") # which ends what the firmware does not answer
+            wait_for("QEMU to let go", 120, lambda: not pins(two.pid))
+            wait_for("the bridge to let go", 60, lambda: not pins(b.pid))
+            check(two.running(), "the second machine has ended")
+            two.monitor.command("device_add", driver="vfio-pci", id="gpu", sysfsdev=mdpy.path,
+                                display="off")
+            wait_for("a device again", 60,
+                     lambda: desk.ask("sources")["return"]["sources"][1]["present"])
+            poke(two.pid, "put", picture)
+            viewer.compare(picture, MS)
+
+
 CASES = (
+    (two_machines, ("cpu",)),
     (mdpy_and_mbochs, ("cpu",)),
 )
