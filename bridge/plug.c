@@ -35,6 +35,12 @@ static int begin(struct plug *plug, struct vgpu *vgpu, int64_t now)
 	if (plug->newest.size > vgpu_info(vgpu)->edid.max_size) {
 		return -E2BIG;
 	}
+	/* One that was left, and has come back. */
+	if (!plug->known && vgpu_edid_is(vgpu, plug->newest.bytes, plug->newest.size)) {
+		plug->known = true;
+		plug->shown = plug->newest;
+		return 0;
+	}
 	plug->known = false;
 	plug->shown = plug->newest;
 

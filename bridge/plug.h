@@ -3,7 +3,7 @@
  * Gives a guest's display another EDID, as one changes a monitor: unplug, set, 100 ms, plug.
  *
  * A small state machine that is stepped by the capture thread, so that nothing waits for it. The newest
- * EDID is remembered, and given to each device that comes later. Owns nothing but copies.
+ * EDID is remembered, and given to each device that comes later and has another. Owns nothing but copies.
  */
 #ifndef BRIDGE_PLUG_H
 #define BRIDGE_PLUG_H

@@ -13,18 +13,13 @@
 
 #include "bridge/agent_order.h"
 #include "bridge/log.h"
+#include "bridge/relay_buffer.h"
 #include "spice/port.h"
 
-#define BUFFER_SIZE (64 * 1024) /* each way */
 #define DELAY_MS 250 /* before connecting again */
 #define DELAY_MAX_MS 2000
 #define STEADY_US \
 	(2 * G_USEC_PER_SEC) /* a connection that lasted is worth a line, and a fresh start */
-
-struct buffer {
-	uint8_t bytes[BUFFER_SIZE];
-	size_t begin, end;
-};
 
 /* What has to be done outside of the library, which has called us. */
 enum settle {
@@ -66,58 +61,6 @@ struct relay {
 	const char *settle_why;
 	guint settle_source;
 };
-
-static size_t buffer_used(const struct buffer *buffer)
-{
-	return buffer->end - buffer->begin;
-}
-
-static size_t buffer_room(const struct buffer *buffer)
-{
-	return sizeof(buffer->bytes) - buffer_used(buffer);
-}
-
-static void buffer_clear(struct buffer *buffer)
-{
-	buffer->begin = buffer->end = 0;
-}
-
-static void buffer_skip(struct buffer *buffer, size_t size)
-{
-	buffer->begin += size;
-	if (buffer->begin == buffer->end) {
-		buffer_clear(buffer);
-	}
-}
-
-/* Moves all room to the end. */
-static void buffer_pack(struct buffer *buffer)
-{
-	memmove(buffer->bytes, buffer->bytes + buffer->begin, buffer_used(buffer));
-	buffer->end -= buffer->begin;
-	buffer->begin = 0;
-}
-
-static size_t buffer_put(struct buffer *buffer, const void *bytes, size_t size)
-{
-	size_t n = MIN(size, buffer_room(buffer));
-
-	if (n > sizeof(buffer->bytes) - buffer->end) {
-		buffer_pack(buffer);
-	}
-	memcpy(buffer->bytes + buffer->end, bytes, n);
-	buffer->end += n;
-	return n;
-}
-
-static size_t buffer_take(struct buffer *buffer, void *bytes, size_t size)
-{
-	size_t n = MIN(size, buffer_used(buffer));
-
-	memcpy(bytes, buffer->bytes + buffer->begin, n);
-	buffer_skip(buffer, n);
-	return n;
-}
 
 /* A channel of its own, whose stream begins with its viewer. */
 static bool is_channel(const struct relay *relay)

@@ -165,6 +165,28 @@ int vgpu_edid_get(struct vgpu *vgpu, void *blob, size_t size)
 	return (int)length;
 }
 
+bool vgpu_edid_is(struct vgpu *vgpu, const void *blob, size_t size)
+{
+	const unsigned char *bytes = blob;
+	uint32_t offset, length, link, word;
+
+	if (!vgpu->info.edid.present || blob_offset(vgpu, &offset) < 0 ||
+		read_word(vgpu, REGISTER(edid_size), &length) < 0 ||
+		read_word(vgpu, REGISTER(link_state), &link) < 0) {
+		return false;
+	}
+	if (link != VFIO_DEVICE_GFX_LINK_STATE_UP || length != size || size % 4 != 0 ||
+		size > vgpu->info.edid.max_size) {
+		return false;
+	}
+	for (uint32_t i = 0; i < size; i += 4) {
+		if (read_word(vgpu, offset + i, &word) < 0 || memcmp(&word, bytes + i, 4) != 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
 void vgpu_edid_forget(struct vgpu *vgpu)
 {
 	vgpu->info.edid = (struct vgpu_edid){0};

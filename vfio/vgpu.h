@@ -100,6 +100,8 @@ int vgpu_edid_set(struct vgpu *vgpu, const void *blob, size_t size);
 int vgpu_edid_plug(struct vgpu *vgpu);
 /* Reads the blob that is set now; returns its length or -errno. */
 int vgpu_edid_get(struct vgpu *vgpu, void *blob, size_t size);
+/* Is the display plugged in, with this EDID? Not where the device can't tell. */
+bool vgpu_edid_is(struct vgpu *vgpu, const void *blob, size_t size);
 /* From now on it counts as a device without. */
 void vgpu_edid_forget(struct vgpu *vgpu);
 

@@ -120,12 +120,25 @@ static void test_same_one_is_not_given_twice(void **state)
 	assert_int_equal(step(&f, 200), 0);
 	assert_true(plug_next(&f.plug) < 0);
 	assert_int_equal(f.fake.edid_logged, logged);
-	/* To a new device it is. */
+	/* A device that comes back with it plugged in is left in peace too. */
 	plug_attach(&f.plug);
 	assert_int_equal(plug_next(&f.plug), 0);
-	step(&f, 300);
+	assert_int_equal(step(&f, 300), 0);
+	assert_true(plug_next(&f.plug) < 0);
+	assert_int_equal(f.fake.edid_logged, logged);
+	/* But one that was left before it was plugged in, or that has another, is given it. */
+	f.fake.edid_bytes[LINK_AT] = DOWN;
+	plug_attach(&f.plug);
+	assert_int_equal(step(&f, 300), 0);
 	assert_true(f.fake.edid_logged > logged);
 	assert_int_equal(step(&f, 400), 1);
+	assert_int_equal(link_state(&f), UP);
+	f.fake.edid_bytes[BLOB_AT + 127] = 8;
+	plug_attach(&f.plug);
+	assert_int_equal(step(&f, 500), 0);
+	assert_int_equal(link_state(&f), DOWN);
+	assert_int_equal(step(&f, 600), 1);
+	assert_int_equal(f.fake.edid_bytes[BLOB_AT + 127], 9);
 	fake_finish(&f.fake);
 }
 

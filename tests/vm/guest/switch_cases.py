@@ -19,7 +19,6 @@ def mdpy_and_mbochs(setup):
                 Desk(desk_path, 120) as desk:
             state = lambda: b.counters()["session"]["state"]
             one, two = setup.picture(1, 1024, 768), setup.picture(2, 800, 600)
-            edids = 0
             for i in range(3):
                 viewer.size(1024, 768, MS)
                 poke(b.pid, "put", one)
@@ -35,8 +34,8 @@ def mdpy_and_mbochs(setup):
                 if i == 0:
                     viewer.wait_event("agent 1", 60)
                     viewer.do("resize 1280 720")
-                edids += 1
-                wait_for("an EDID", 60, lambda: b.counters()["capture"]["edids"] == edids)
+                # Once: a display that has it already is left in peace.
+                wait_for("an EDID", 60, lambda: b.counters()["capture"]["edids"] > 0)
                 poke(b.pid, "edid", setup.path("seen"))
                 with open(setup.path("seen"), "rb") as file:
                     blob = file.read(128)
@@ -44,6 +43,7 @@ def mdpy_and_mbochs(setup):
                 check(size == (1280, 720), f"the EDID says {size}")
                 check(desk.switch("next")["shown"] == "first", "next")
             viewer.size(1024, 768, MS)
+            check(b.counters()["capture"]["edids"] == 1, "an EDID was given again")
             check(desk.switch("host") == {"shown": "host"}, "host")
             wait_for("a card", 60, lambda: state() == NO_DEVICE)
             # What is not shown is free.
