@@ -20,12 +20,20 @@ struct follow {
 	uint64_t troubles; /* the monitor's failures and losses when it last connected */
 };
 
+static void tell(const struct follow *follow, const char *event)
+{
+	if (follow->events->told) {
+		follow->events->told(follow->data, event);
+	}
+}
+
 static void set_paused(struct follow *follow, bool paused)
 {
 	if (follow->paused == paused) {
 		return;
 	}
 	follow->paused = paused;
+	tell(follow, paused ? "machine-paused" : "machine-runs");
 	if (follow->shown) {
 		log_info("the virtual machine %s", paused ? "is paused" : "runs");
 		capture_set_paused(follow->capture, paused);
@@ -69,8 +77,10 @@ static void on_connected(void *data, bool connected)
 
 		follow->troubles = c->failures + c->losses;
 		ask(follow);
+		tell(follow, "monitor-connected");
 		follow->events->running(follow->data, fresh);
 	} else {
+		tell(follow, "monitor-lost");
 		/* Nobody would tell us that it runs again. */
 		set_paused(follow, false);
 	}

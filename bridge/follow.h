@@ -19,6 +19,8 @@ struct follow_events {
 	void (*running)(void *data, bool fresh);
 	/* A device was unplugged from the machine, and it may be the vGPU. */
 	void (*unplugged)(void *data);
+	/* "machine-paused", "machine-runs", "monitor-connected" or "monitor-lost"; NULL: not told. */
+	void (*told)(void *data, const char *event);
 };
 
 struct follow *follow_create(

@@ -12,6 +12,7 @@
 #include "bridge/audio.h"
 #include "bridge/broker.h"
 #include "bridge/capture.h"
+#include "bridge/command.h"
 #include "bridge/control.h"
 #include "bridge/follow.h"
 #include "bridge/identity.h"
@@ -147,9 +148,19 @@ static void on_unplugged(void *data)
 	}
 }
 
+static void on_told(void *data, const char *event)
+{
+	const struct guest *guest = data;
+	JsonObject *object = json_object_new();
+
+	json_object_set_string_member(object, "source", guest->name);
+	event_tell(guest->server, event, object);
+}
+
 static const struct follow_events follow_events = {
 	.running = on_running,
 	.unplugged = on_unplugged,
+	.told = on_told,
 };
 
 /* What is known of the machine; QEMU may know more. */
