@@ -38,6 +38,7 @@ static const struct {
 	const char *name;
 	int (*run)(const struct tool_call *call);
 } tool_runs[] = {
+	{"doctor", doctor_tool},
 	{"xml", xml_tool},
 	{"qemu-args", qemu_args_tool},
 	{"log-level", log_level_tool},

@@ -16,6 +16,7 @@ int viewer_file(const struct options *options);
 int xml_tool(const struct tool_call *call);
 int qemu_args_tool(const struct tool_call *call);
 int display_tool(const struct tool_call *call);
+int doctor_tool(const struct tool_call *call);
 int log_level_tool(const struct tool_call *call);
 int status_tool(const struct tool_call *call);
 int events_tool(const struct tool_call *call);
