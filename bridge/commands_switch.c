@@ -17,6 +17,15 @@ static const char *shown_name(const struct server *server)
 	return server->shown ? server->shown->name : "host";
 }
 
+/* Of one source the name may be any bytes. */
+static void set_text(JsonObject *object, const char *member, const char *text)
+{
+	char *valid = g_utf8_make_valid(text, -1);
+
+	json_object_set_string_member(object, member, valid);
+	g_free(valid);
+}
+
 /* The answer to who is kept waiting. refused: NULL, or a line. */
 static void conclude(struct server *server, const char *refused)
 {
@@ -34,12 +43,12 @@ static void conclude(struct server *server, const char *refused)
 		return;
 	}
 	object = json_object_new();
-	json_object_set_string_member(object, "shown", shown_name(server));
+	set_text(object, "shown", shown_name(server));
 	if (server->shown) {
 		json_object_set_boolean_member(object, "present", server->shown->present);
 	}
 	if (server->shown && !server->shown->present) {
-		json_object_set_string_member(object, "missing", server->missing);
+		set_text(object, "missing", server->missing);
 	}
 	node = json_node_alloc();
 	json_node_take_object(json_node_init(node, JSON_NODE_OBJECT), object);
@@ -50,7 +59,7 @@ void serve_tell_switch(struct server *server)
 {
 	JsonObject *object = json_object_new();
 
-	json_object_set_string_member(object, "shown", shown_name(server));
+	set_text(object, "shown", shown_name(server));
 	event_tell(server, "switch", object);
 }
 
@@ -109,7 +118,7 @@ void serve_add_sources(const struct server *server, JsonObject *object)
 		const struct qmp *monitor = guest->control ? control_monitor(guest->control) : NULL;
 		JsonObject *source = json_object_new();
 
-		json_object_set_string_member(source, "name", guest->name);
+		set_text(source, "name", guest->name);
 		json_object_set_boolean_member(source, "shown", guest == server->shown);
 		if (guest == server->shown) {
 			json_object_set_boolean_member(source, "present", guest->present);
@@ -120,7 +129,7 @@ void serve_add_sources(const struct server *server, JsonObject *object)
 		}
 		json_array_add_object_element(sources, source);
 	}
-	json_object_set_string_member(object, "shown", shown_name(server));
+	set_text(object, "shown", shown_name(server));
 	json_object_set_int_member(object, "switches", (gint64)server->switches);
 	json_object_set_array_member(object, "sources", sources);
 }

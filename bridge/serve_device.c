@@ -159,18 +159,16 @@ static gboolean on_lost_main(gpointer data)
 {
 	struct server *server = data;
 
-	/* Meanwhile another may have come by --fd-socket. */
-	if (!capture_attached(server->capture)) {
+	/* Meanwhile another may have come by --fd-socket, or another source may have been chosen. */
+	if (server->shown && server->shown->present && !capture_attached(server->capture)) {
 		log_info("the device was let go");
 		snprintf(server->missing, sizeof(server->missing), "it was let go");
 		server->device[0] = '\0';
 		tell_device(server, "device-lost", "reason", server->missing);
 		serve_tell_status(server);
 		size_detached(server->size);
-		if (server->shown) {
-			server->shown->present = false;
-			source_look(server->shown->source);
-		}
+		server->shown->present = false;
+		source_look(server->shown->source);
 	}
 	return G_SOURCE_REMOVE;
 }

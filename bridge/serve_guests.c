@@ -281,6 +281,7 @@ void serve_show(struct server *server, struct guest *guest)
 	memcpy(server->missing, sentence, sizeof(sentence));
 	server->device[0] = '\0';
 	serve_tell_status(server);
+	serve_tell_switch(server);
 	size_detached(server->size);
 	serve_join_shown(server);
 	if (guest) {
@@ -288,7 +289,6 @@ void serve_show(struct server *server, struct guest *guest)
 		source_choose(guest->source);
 	}
 	serve_choose_resizer(server);
-	serve_tell_switch(server);
 }
 
 /* Off for sure: its monitor does not answer. Of those without one nobody knows. */
