@@ -12,6 +12,7 @@
 
 #include "bridge/ask.h"
 #include "bridge/manage.h"
+#include "bridge/members.h"
 #include "render/format.h"
 #include "vfio/device.h"
 #include "vfio/vgpu.h"
@@ -51,6 +52,70 @@ void shown_finish(struct shown *shown)
 	g_free(shown->text);
 	g_free(shown->format);
 	g_free(shown->bridge);
+}
+
+/* By the UUID it was told or has found, or by the virtual machine that has the vGPU. */
+static bool is_source(JsonObject *source, const struct inventory_vgpu *vgpu)
+{
+	const char *mdev = member_string(source, "mdev");
+	const char *name = member_string(source, "name");
+	const char *vm = member_string(source, "vm");
+
+	if (mdev || (name && vgpu->uuid[0] && strstr(name, vgpu->uuid))) {
+		return !mdev || !g_ascii_strcasecmp(mdev, vgpu->uuid);
+	}
+	for (size_t i = 0; vm && i < vgpu->n_holders; i++) {
+		if (!strcmp(vgpu->holders[i].vm, vm)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void fill_state(struct shown *shown, JsonObject *state, const char *bridge)
+{
+	JsonObject *display = member_object(state, "display");
+	JsonObject *plane = display ? member_object(display, "plane") : NULL;
+	const char *text = display ? member_string(display, "text") : NULL;
+	int64_t width = plane ? member_int(plane, "width", 0) : 0;
+	int64_t height = plane ? member_int(plane, "height", 0) : 0;
+	const char *format = plane ? member_string(plane, "format") : NULL;
+	const char *kind = plane ? member_string(plane, "kind") : NULL;
+	uint32_t fourcc = 0;
+	char name[64];
+
+	shown->bridge = g_strdup(bridge);
+	if (width > 0 && width <= PLANE_MAX_SIDE && height > 0 && height <= PLANE_MAX_SIDE &&
+		format && strlen(format) == sizeof(fourcc)) {
+		memcpy(&fourcc, format, sizeof(fourcc));
+		shown->state = SHOWN_PICTURE;
+		shown->width = (unsigned)width;
+		shown->height = (unsigned)height;
+		shown->format = g_strdup(format_name(fourcc, name, sizeof(name)));
+		shown->text = g_strdup_printf("%ux%u %s, a %s; by the bridge %s", shown->width,
+			shown->height, shown->format, kind ? kind : "plane", bridge);
+	} else {
+		shown->state = SHOWN_OFF;
+		shown->text = g_strdup_printf("nothing, says the bridge %s%s%s", bridge,
+			text ? ": " : "", text ? text : "");
+	}
+}
+
+static bool ask_bridges(
+	const struct bridges *bridges, const struct inventory_vgpu *vgpu, struct shown *shown)
+{
+	for (guint i = 0; i < bridges->states->len; i++) {
+		JsonNode *node = bridges->states->pdata[i];
+		JsonObject *state =
+			JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+		JsonObject *source = state ? member_object(state, "source") : NULL;
+
+		if (source && member_bool(source, "device", false) && is_source(source, vgpu)) {
+			fill_state(shown, state, bridges->names->pdata[i]);
+			return true;
+		}
+	}
+	return false;
 }
 
 /* The samples' drivers: opening one resets nothing and wakes nobody. */
@@ -109,6 +174,9 @@ void shown_look(const char *root, const struct inventory *inventory,
 	const struct inventory_parent *parent = inventory_parent(inventory, vgpu->parent);
 	char *holders;
 
+	if (ask_bridges(bridges, vgpu, shown)) {
+		return;
+	}
 	if (vgpu->n_holders > 0) {
 		holders = holders_text(vgpu);
 		shown->text = g_strdup_printf("not known: held by %s", holders);
