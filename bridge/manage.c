@@ -85,7 +85,6 @@ static char *module_parameter(
 char *limit_text(
 	const char *root, const struct inventory_parent *parent, const struct inventory_type *type)
 {
-	const char *parameter = type->limit == LIMIT_MEMORY ? "max_mbytes" : "max_devices";
 	char *value;
 	char *text;
 
@@ -110,8 +109,9 @@ char *limit_text(
 	case LIMIT_NONE:
 		return g_strdup("");
 	}
-	value = module_parameter(root, parent, parameter);
-	text = g_strdup_printf("%s=%s of the module %s", parameter, value, parent->driver);
+	value = module_parameter(root, parent, "count");
+	text = g_strdup_printf("count=%s%s of the module %s", value,
+		type->limit == LIMIT_MEMORY ? " (MiB)" : "", parent->driver);
 	g_free(value);
 	return text;
 }

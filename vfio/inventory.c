@@ -198,7 +198,7 @@ int inventory_read(const char *root, struct inventory *inventory)
 			return rc;
 		}
 	}
-	parents_limits(root, inventory);
+	parents_limits(inventory);
 	return 0;
 }
 

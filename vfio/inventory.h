@@ -21,8 +21,8 @@ enum inventory_limit {
 	LIMIT_LOW_GM, /* GVT-g: mappable graphics memory (the aperture) */
 	LIMIT_HIGH_GM, /* GVT-g: hidden graphics memory (4 GiB less the aperture) */
 	LIMIT_FENCES, /* GVT-g */
-	LIMIT_COUNT, /* GVT-g: 8 with the host's own; mdpy: its parameter max_devices */
-	LIMIT_MEMORY, /* mbochs: its parameter max_mbytes, shared by all types */
+	LIMIT_COUNT, /* GVT-g: 8 with the host's own; mdpy: its parameter count */
+	LIMIT_MEMORY, /* mbochs: its parameter count, MiB shared by all types */
 	LIMIT_OTHER_TYPE, /* NVIDIA: the GPU serves one type at a time, and another one is in use */
 };
 

@@ -42,7 +42,7 @@ int holders_read(const char *root, struct inventory *inventory);
 int parents_add(const char *root, struct inventory *inventory, const char *directory);
 void parent_finish(struct inventory_parent *parent);
 /* What limits each type, once all vGPUs are known. */
-void parents_limits(const char *root, struct inventory *inventory);
+void parents_limits(struct inventory *inventory);
 /* Who will bring a vGPU back. */
 void vgpu_read_makers(const char *root, struct inventory_vgpu *vgpu);
 

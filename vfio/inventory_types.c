@@ -468,19 +468,13 @@ static bool other_type_in_use(const struct inventory *inventory,
 	return false;
 }
 
-static void limit_other(
-	const char *root, const struct inventory *inventory, struct inventory_parent *parent)
+static void limit_other(const struct inventory *inventory, struct inventory_parent *parent)
 {
-	char text[32];
-	enum inventory_limit own = LIMIT_NONE;
+	/* Both samples have a parameter "count": devices of the one, megabytes of the other. */
+	enum inventory_limit own = strcmp(parent->driver, "mdpy") == 0 ? LIMIT_COUNT
+		: strcmp(parent->driver, "mbochs") == 0                ? LIMIT_MEMORY
+								       : LIMIT_NONE;
 
-	if (text_line(text, sizeof(text), "%s/sys/module/%s/parameters/max_mbytes", root,
-		    parent->driver) == 0) {
-		own = LIMIT_MEMORY;
-	} else if (text_line(text, sizeof(text), "%s/sys/module/%s/parameters/max_devices", root,
-			   parent->driver) == 0) {
-		own = LIMIT_COUNT;
-	}
 	for (size_t i = 0; i < parent->n_types; i++) {
 		struct inventory_type *type = &parent->types[i];
 
@@ -494,7 +488,7 @@ static void limit_other(
 	}
 }
 
-void parents_limits(const char *root, struct inventory *inventory)
+void parents_limits(struct inventory *inventory)
 {
 	for (size_t i = 0; i < inventory->n_parents; i++) {
 		struct inventory_parent *parent = &inventory->parents[i];
@@ -504,7 +498,7 @@ void parents_limits(const char *root, struct inventory *inventory)
 
 			limit_gvt(parent, &room);
 		} else {
-			limit_other(root, inventory, parent);
+			limit_other(inventory, parent);
 		}
 	}
 }

@@ -52,6 +52,19 @@ static bool stat_node(const char *root, const char *node, struct inventory_vgpu 
 	return true;
 }
 
+/* Kernels without cdevs have the directory in sysfs all the same, but no number of a node in it. */
+static bool has_cdev(const char *root, const struct inventory_vgpu *vgpu, const char *cdev)
+{
+	char path[PATH_MAX];
+
+	if (text_print(path, sizeof(path), "%s/vfio-dev/%s/dev", vgpu->path, cdev) == 0 &&
+		access(path, F_OK) == 0) {
+		return true;
+	}
+	return text_print(path, sizeof(path), "%s/dev/vfio/devices/%s", root, cdev) == 0 &&
+		access(path, F_OK) == 0;
+}
+
 static void read_nodes(const char *root, struct inventory_vgpu *vgpu)
 {
 	unsigned group;
@@ -62,7 +75,7 @@ static void read_nodes(const char *root, struct inventory_vgpu *vgpu)
 		vgpu->group = (int)group;
 		text_print(vgpu->group_node, sizeof(vgpu->group_node), "/dev/vfio/%u", group);
 	}
-	if (mdev_cdev(vgpu->path, cdev, sizeof(cdev)) == 0) {
+	if (mdev_cdev(vgpu->path, cdev, sizeof(cdev)) == 0 && has_cdev(root, vgpu, cdev)) {
 		text_print(vgpu->cdev_node, sizeof(vgpu->cdev_node), "/dev/vfio/devices/%s", cdev);
 	}
 	if (!stat_node(root, vgpu->group_node, vgpu)) {

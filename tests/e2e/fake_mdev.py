@@ -136,8 +136,9 @@ class Kernel:
         self.link(f"{at}/driver", f"{ups}bus/mdev/drivers/played_mdev")
         self.link(f"sys/kernel/iommu_groups/{group}/devices/{uuid}",
                   "../../../../" + parent[len("sys/"):] + "/" + uuid)
+        os.makedirs(self.path(at, f"vfio-dev/vfio{group}"))
         if self.cdev:
-            os.makedirs(self.path(at, f"vfio-dev/vfio{group}"))
+            self.file(f"{at}/vfio-dev/vfio{group}/dev", f"511:{group}\n")
         self.link(f"sys/bus/mdev/devices/{uuid}", f"../../../{parent[len('sys/'):]}/{uuid}")
         if self.node:
             time.sleep(self.node_delay)

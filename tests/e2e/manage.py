@@ -102,9 +102,9 @@ def list_all(kernel):
     """Each kind of parent, and vGPUs in each state, in both outputs."""
     standard(kernel)
     kernel.sample("mdpy", {"mdpy-xga": (3, "virtual display, 1024x768 framebuffer\n")},
-                  ("max_devices", 4))
+                  ("count", 4))
     kernel.sample("mbochs", {"mbochs-small": (0, "virtual display, 4 MB video memory\n")},
-                  ("max_mbytes", 4))
+                  ("count", 4))
     kernel.function("0000:27:00.4", "ID    : vGPU Name\n557   : NVIDIA RTXA5000-4Q\n"
                                     "558   : NVIDIA RTXA5000-8Q\n")
     kernel.vgpu("i915-GVTg_V5_4", A)
@@ -127,7 +127,7 @@ def list_all(kernel):
     check(not errors, errors)
     holds(output, f"{IGD}: Intel GVT-g on Kaby Lake (Gen9), PCI id 8086:5916, driver i915, "
                   "aperture 512 MiB", "128+512 MiB", "1920x1200", "the aperture, 512 MiB",
-          "max_devices=4 of the module mdpy", "max_mbytes=4 of the module mbochs",
+          "count=4 of the module mdpy", "count=4 (MiB) of the module mbochs",
           "NVIDIA RTXA5000-8Q", f"{A}, type i915-GVTg_V5_4", "/dev/vfio/1",
           "qemu-system-x86 (process 4242), virtual machine win,10",
           "mdevctl makes it again at each boot", "libvirt's domain win10 has it, which is started",
@@ -155,6 +155,7 @@ def list_all(kernel):
     check((vgpus[A]["mdevctl"], vgpus[B]["mdevctl"]) == ("none", "auto"), "mdevctl")
     # The domain's own UUID is no device's.
     check(vgpus[C]["libvirt"]["domains"] == 0, f"{vgpus[C]}")
+    check(vgpus[A]["cdev_node"] is None, "a cdev of a kernel without")
     check(vgpus[A]["node"]["path"] == "/dev/vfio/1" and vgpus[A]["node"]["mode"] == "0600",
           f"{vgpus[A]}")
 
@@ -235,10 +236,10 @@ def create_full(kernel):
     """What is used up is known before anything is made, and said with what used it up."""
     kernel.gpu(256, {"i915-GVTg_V5_4": 1})
     kernel.sample("mdpy", {"mdpy-xga": (0, "virtual display, 1024x768 framebuffer\n")},
-                  ("max_devices", 4))
+                  ("count", 4))
     refused(kernel, "create", "--parent", IGD, "--count=2",
             needles=["2 of i915-GVTg_V5_4", "only 1", "aperture is 256 MiB"])
-    refused(kernel, "create", "--parent=mdpy", needles=["max_devices=4", "mdpy"])
+    refused(kernel, "create", "--parent=mdpy", needles=["count=4", "mdpy"])
 
 
 def create_no_space(kernel):

@@ -14,6 +14,7 @@ import time
 
 import bed
 import libvirt_cases
+import manage_cases
 import qemu_cases
 import switch_cases
 from bed import MS, Device, check, poke, wait_for
@@ -545,6 +546,7 @@ CASES = (
     (vbtest_probe, BOTH),
     *qemu_cases.CASES,
     *libvirt_cases.CASES,
+    *manage_cases.CASES,
     *switch_cases.CASES,
 )
 
