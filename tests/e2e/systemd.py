@@ -68,6 +68,15 @@ class Unit:
             if wanted in notice:
                 return notice
 
+    def switches(self, name):
+        """How often the thread of this name has gone to sleep."""
+        for task in os.listdir(f"/proc/{self.process.pid}/task"):
+            with open(f"/proc/{self.process.pid}/task/{task}/status", encoding="utf-8") as file:
+                status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+            if status["Name"] == name:
+                return int(status["voluntary_ctxt_switches"])
+        return fail(f"no thread {name}")
+
     def end(self):
         try:
             if self.process.poll() is None:
@@ -181,9 +190,18 @@ def test_watchdog(program, directory, probe):
         status = unit.told("READY=1")
         if not re.search(r"STATUS=device there; 0 viewers; spice\+unix://", status):
             fail(f"the first status: {status}")
-        # Asleep by design, so alive.
-        for _ in range(3):
+        # Asleep by design, so alive; and not woken to be asked.
+        unit.told("WATCHDOG=1")
+        before = unit.switches("capture")
+        for _ in range(4):
             unit.told("WATCHDOG=1")
+        if unit.switches("capture") != before:
+            fail("the capture thread is woken to say that it lives")
+        begin = time.monotonic()
+        for _ in range(4):
+            unit.told("WATCHDOG=1")
+        if time.monotonic() - begin < 3 * LIMIT / 2 * 0.9:
+            fail(f"told four times in {time.monotonic() - begin} s, not every {LIMIT / 2}")
         if probe:
             viewer = subprocess.Popen([probe, f"spice+unix://{address}"], stdin=subprocess.PIPE,
                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -7,6 +7,8 @@ themselves, start it anew when it dies or hangs, and keep it in its sandbox; on 
 on the kernel's mdpy.
 """
 
+import glob
+import json
 import os
 import pwd
 import re
@@ -144,6 +146,14 @@ def check_confined(instance, broker_rights):
             check(int(status["CapEff"], 16) == wanted, f"the broker has {status['CapEff']}")
 
 
+def check_control():
+    """The control socket: one, and it answers."""
+    controls = glob.glob("/run/vgpu-bridge/*.control")
+    check(len(controls) == 1, f"control sockets: {controls}")
+    told = json.loads(run("vgpu-bridge", "status", "--json", "--on", controls[0]))
+    check(told, "an empty status")
+
+
 SIMULATED = "simulate=640x480,scene=box\nrenderer=cpu\n"
 
 
@@ -165,6 +175,7 @@ def socket_activation():
         wait_for("the status", SECONDS,
                  lambda: sim.show("StatusText").startswith("picture 640x480; 1 viewer;"))
         check_confined(sim, None)
+        check_control()
         score = run("systemd-analyze", "security", "--no-pager", sim.service).splitlines()[-1]
         found = re.search(r"exposure level for .*: ([0-9.]+)", score)
         check(found and float(found.group(1)) <= 2.0, score)
@@ -186,6 +197,7 @@ def restart():
         # The kernel keeps those that come meanwhile.
         sim.picture(640, 480)
         check(sim.pid not in (0, before), "it is the same process")
+        check_control()
         check(int(sim.show("NRestarts")) >= 1 or "vgpu-bridge" in sim.journal(), "no restart")
         viewer.kill()
     # What is wrong in the configuration is not tried again and again.
