@@ -140,6 +140,33 @@ static void print_display(JsonObject *status)
 		member_bool(display, "watched", true) ? "" : " (as of the last viewer's time)");
 }
 
+static void print_monitor(JsonObject *status)
+{
+	JsonObject *monitor = member_object(status, "monitor");
+	const char *mode = monitor ? member_string(monitor, "mode") : NULL;
+
+	if (!mode) {
+		return;
+	}
+	print_label("monitor");
+	if (!member_bool(monitor, "takes_edid", false)) {
+		printf("the guest's own, for no device is there that takes an EDID; ");
+	}
+	printf("%s", member_bool(monitor, "plugged", true) ? "plugged" : "unplugged");
+	if (member_int(monitor, "width", 0)) {
+		printf(", %" PRId64 "x%" PRId64, member_int(monitor, "width", 0),
+			member_int(monitor, "height", 0));
+	}
+	if (member_string(monitor, "name")) {
+		printf(" (");
+		print_text(member_string(monitor, "name"));
+		putchar(')');
+	}
+	printf(", ");
+	print_text(mode);
+	putchar('\n');
+}
+
 static void print_addresses(JsonObject *status)
 {
 	JsonArray *addresses = member_array(status, "addresses");
@@ -289,6 +316,7 @@ static void print_status(const char *name, JsonObject *status)
 	print_source(status);
 	print_sources(status);
 	print_display(status);
+	print_monitor(status);
 	print_line("renderer", member_string(status, "renderer"));
 	print_addresses(status);
 	print_viewers(status);

@@ -22,8 +22,8 @@ struct shot;
 #define SHOT_QUEUE 16 /* requests that wait; more are refused */
 #define SHOT_KEPT 2 /* pictures that have not been fetched */
 #define SHOT_LOOK_MS 5000 /* for the capture to come up with a picture */
-#define SHOT_FETCH_MS 5000 /* for a client to fetch one */
-#define SHOT_WAIT_MS 15000 /* for a request's turn */
+#define SHOT_FETCH_MS 2000 /* for a client to fetch one */
+#define SHOT_WAIT_MS 20000 /* for a request's turn */
 
 enum shot_pointer {
 	SHOT_POINTER_GUEST, /* the guest draws its own */

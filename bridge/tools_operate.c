@@ -80,7 +80,7 @@ static const struct tool screenshot_tool = {
 	       "says so. A file that is there already is replaced when the new one is complete.\n"
 	       "\n"
 	       "It works where QEMU's own _screendump_ has no surface to show, and does not disturb "
-	       "viewers. The pixels come by a descriptor, which is good for 5 seconds; one picture "
+	       "viewers. The pixels come by a descriptor, which is good for 2 seconds; one picture "
 	       "is taken at a time, and a device that does not answer in 5 seconds gives none.",
 	.min_arguments = 1,
 	.max_arguments = 1,

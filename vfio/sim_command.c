@@ -28,6 +28,7 @@
  *				height stride size format modifier x y hotx hoty id region.
  * raw clear			The true answers again, for both planes.
  * reference FILE		Writes what a viewer must show (4 bytes a pixel, X = 0); answers WxH.
+ * edid FILE			Writes the EDID of the monitor that the guest sees, nothing without one.
  * status			Answers size, format, id and frame, scene, and the cursor's place.
  */
 #include <ctype.h>
@@ -372,6 +373,26 @@ static int write_file(const char *path, const void *data, size_t size)
 	return rc;
 }
 
+static int do_edid(struct sim_call *call)
+{
+	struct sim_edid edid;
+	int rc;
+
+	if (call->count != 1) {
+		return sim_refuse(call, "edid", "the path of a file, without spaces");
+	}
+	sim_lock_both(call->sim);
+	edid = call->sim->edid;
+	sim_unlock_both(call->sim);
+	rc = write_file(call->words[0], edid.blob,
+		edid.link == VFIO_DEVICE_GFX_LINK_STATE_UP ? edid.size : 0);
+	if (rc < 0) {
+		snprintf(call->why, call->why_size, "edid %s: %s", call->words[0], strerror(-rc));
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int do_reference(struct sim_call *call)
 {
 	uint32_t *pixels = NULL;
@@ -458,6 +479,7 @@ static int dispatch(struct sim_call *call, const char *name)
 		{"raw", MAX_WORDS, sim_do_raw},
 		{"die", 0, do_die},
 		{"reference", 1, do_reference},
+		{"edid", 1, do_edid},
 		{"status", 0, do_status},
 	};
 
@@ -472,7 +494,7 @@ static int dispatch(struct sim_call *call, const char *name)
 	}
 	return sim_refuse(call, name,
 		"mode, blank, unblank, scene, pause, resume, step, rect, flip, cursor, fault, raw, "
-		"die, reference or status");
+		"die, reference, edid or status");
 }
 
 int sim_command(struct vgpu *vgpu, const char *text, char *why, size_t why_size)

@@ -183,4 +183,5 @@ def blanked(setup):
             until(viewer, "the cursor after a mode change", visible=1)
 
 
-case.main(shapes, place, hide, not_in_frame, no_plane, blanked)
+if __name__ == "__main__":
+    case.main(shapes, place, hide, not_in_frame, no_plane, blanked)
