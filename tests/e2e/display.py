@@ -278,6 +278,7 @@ def alone(setup):
         _, said = s.shot()
         check("a card (no-picture)" in said, said)
         # To standard output, over a link, to what is no file, and where nothing can be written.
+        s.b.command("unblank")
         s.b.mode(640, 480)
         s.b.pause()
         want = s.pixels()
