@@ -13,6 +13,7 @@ import sys
 import time
 
 import bed
+import display_cases
 import libvirt_cases
 import manage_cases
 import qemu_cases
@@ -548,6 +549,7 @@ CASES = (
     *libvirt_cases.CASES,
     *manage_cases.CASES,
     *switch_cases.CASES,
+    *display_cases.CASES,
 )
 
 if __name__ == "__main__":
