@@ -34,7 +34,7 @@ struct vm_gpu {
 };
 
 struct doctor_version {
-	unsigned major, minor, micro; /* all 0: not known */
+	unsigned major, minor; /* both 0: not known */
 	char from[256]; /* what told it, "" unknown */
 };
 
@@ -101,7 +101,7 @@ void doctor_vm_versions(const struct doctor_host *host, const char *program, con
 bool doctor_version_is(const struct doctor_version *version, unsigned major, unsigned minor);
 /* Is it known, and earlier? */
 bool doctor_version_before(const struct doctor_version *version, unsigned major, unsigned minor);
-/* "7.2.9", "an unknown version". */
+/* "7.2", "of an unknown version". */
 void doctor_version_text(const struct doctor_version *version, char *text, size_t size);
 
 /* All checks of a file. Each is for one of the list's entries, with its id. */

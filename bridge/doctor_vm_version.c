@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Which QEMU and which libvirt it is. */
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "bridge/doctor_vm.h"
-
-#define ASK_MS 5000
-#define MAX_ANSWER 4096
+#include "bridge/program_version.h"
 
 static bool is_known(const struct doctor_version *version)
 {
@@ -33,7 +27,7 @@ bool doctor_version_before(const struct doctor_version *version, unsigned major,
 void doctor_version_text(const struct doctor_version *version, char *text, size_t size)
 {
 	if (is_known(version)) {
-		snprintf(text, size, "%u.%u.%u", version->major, version->minor, version->micro);
+		snprintf(text, size, "%u.%u", version->major, version->minor);
 	} else {
 		snprintf(text, size, "of an unknown version");
 	}
@@ -48,8 +42,8 @@ static bool parse_version(struct doctor_version *version, const char *text, cons
 	if (colon && colon - text <= 2) {
 		text = colon + 1;
 	}
-	if (sscanf(text, "%u.%u.%u", &read.major, &read.minor, &read.micro) < 2 ||
-		read.major > 99 || read.minor > 99) {
+	if (sscanf(text, "%u.%u", &read.major, &read.minor) < 2 || read.major > 99 ||
+		read.minor > 99) {
 		return false;
 	}
 	g_strlcpy(read.from, from, sizeof(read.from));
@@ -147,7 +141,6 @@ static bool from_capabilities(
 			*version = (struct doctor_version){
 				.major = (unsigned)(number / 1000000),
 				.minor = (unsigned)(number / 1000 % 1000),
-				.micro = (unsigned)(number % 1000),
 			};
 			snprintf(version->from, sizeof(version->from), "%s/%s", directory, name);
 			return true;
@@ -171,82 +164,22 @@ static bool from_path(const char *program, struct doctor_version *version)
 	return false;
 }
 
-struct answer {
-	GMainLoop *loop;
-	GPid pid;
-	bool ended;
-};
-
-static void on_end(GPid pid, gint status, gpointer data)
-{
-	struct answer *answer = data;
-
-	(void)status;
-	g_spawn_close_pid(pid);
-	answer->ended = true;
-	g_main_loop_quit(answer->loop);
-}
-
-static gboolean on_timeout(gpointer data)
-{
-	const struct answer *answer = data;
-
-	/* Its end, which follows, is waited for: nothing stays behind. */
-	kill(answer->pid, SIGKILL);
-	return G_SOURCE_REMOVE;
-}
-
 /* Only what nobody but root could have put there is started. */
 static bool from_program(const char *program, struct doctor_version *version)
 {
-	char *argv[] = {(char *)program, (char *)"--version", NULL};
-	char *environment[] = {(char *)"PATH=/usr/bin:/bin", (char *)"LC_ALL=C", NULL};
-	g_autoptr(GMainContext) context = NULL;
-	struct answer answer = {0};
+	const char *const programs[] = {program, NULL};
+	struct program_version answer;
 	struct stat status;
-	GSource *child;
-	GSource *timer;
-	char text[MAX_ANSWER];
-	ssize_t n;
-	int out = -1;
-	const char *at;
 
 	if (program[0] != '/' || stat(program, &status) < 0 || !S_ISREG(status.st_mode) ||
 		status.st_uid != 0 || (status.st_mode & (S_IWGRP | S_IWOTH)) ||
-		!(status.st_mode & S_IXOTH) || (status.st_mode & (S_ISUID | S_ISGID))) {
+		(status.st_mode & (S_ISUID | S_ISGID)) ||
+		program_version_ask(programs, &answer) < 0) {
 		return false;
 	}
-	if (!g_spawn_async_with_pipes("/", argv, environment,
-		    G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDERR_TO_DEV_NULL | G_SPAWN_CLOEXEC_PIPES,
-		    NULL, NULL, &answer.pid, NULL, &out, NULL, NULL)) {
-		return false;
-	}
-	context = g_main_context_new();
-	answer.loop = g_main_loop_new(context, FALSE);
-	child = g_child_watch_source_new(answer.pid);
-	g_source_set_callback(child, G_SOURCE_FUNC(on_end), &answer, NULL);
-	g_source_attach(child, context);
-	timer = g_timeout_source_new(ASK_MS);
-	g_source_set_callback(timer, on_timeout, &answer, NULL);
-	g_source_attach(timer, context);
-	g_main_loop_run(answer.loop);
-	g_source_destroy(timer);
-	g_source_unref(timer);
-	g_source_destroy(child);
-	g_source_unref(child);
-	g_main_loop_unref(answer.loop);
-	/* Its answer fits into the pipe; a grandchild that holds it open must not stop us. */
-	(void)fcntl(out, F_SETFL, O_NONBLOCK);
-	n = read(out, text, sizeof(text) - 1);
-	close(out);
-	text[n > 0 ? n : 0] = '\0';
-	at = strstr(text, "version ");
-	if (at) {
-		g_autofree char *from = g_strconcat(program, " --version", NULL);
-
-		return parse_version(version, at + strlen("version "), from);
-	}
-	return false;
+	*version = (struct doctor_version){.major = answer.major, .minor = answer.minor};
+	snprintf(version->from, sizeof(version->from), "%s --version", program);
+	return true;
 }
 
 /* libvirt writes out the newest machine type that QEMU knows: QEMU is that old, or newer. */
