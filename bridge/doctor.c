@@ -62,6 +62,11 @@ int doctor_tool(const struct tool_call *call)
 		log_error("doctor: there is not enough memory");
 		return EXIT_USAGE;
 	}
+	if (vm && !host.machine) {
+		log_error("--vm: %s", host.vm_why);
+		doctor_host_finish(&host);
+		return EXIT_USAGE;
+	}
 	doctor_report_init(&report, &host);
 	code = exit_of(&report);
 	if (tool_has(call, "json")) {
