@@ -2,7 +2,9 @@
 #include "bridge/recipe.h"
 
 #include <glib.h>
+#include <grp.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bridge/log.h"
@@ -291,6 +293,28 @@ static int name_sockets(struct recipe *recipe, const struct tool_call *call)
 	return code;
 }
 
+/*
+ * Also a bridge that root starts has no rights but those of its user and groups when it connects, and
+ * the sockets are of QEMU's user. libvirt gives its directory to QEMU's group.
+ */
+static void find_group(struct recipe *recipe)
+{
+	g_autofree char *directory = g_path_get_dirname(recipe->agent_path);
+	struct stat status;
+	const struct group *group;
+
+	if (!recipe->for_libvirt) {
+		return;
+	}
+	if (stat(directory, &status) < 0) {
+		recipe->group = g_strdup("libvirt-qemu");
+	} else if (status.st_gid != 0 && status.st_gid != getegid()) {
+		group = getgrgid(status.st_gid);
+		recipe->group = group ? g_strdup(group->gr_name)
+				      : g_strdup_printf("%u", (unsigned)status.st_gid);
+	}
+}
+
 int recipe_read(struct recipe *recipe, const struct tool_call *call, bool for_libvirt)
 {
 	const char *root = tool_value(call, "root");
@@ -314,6 +338,9 @@ int recipe_read(struct recipe *recipe, const struct tool_call *call, bool for_li
 	if (code == EXIT_OK) {
 		code = name_sockets(recipe, call);
 	}
+	if (code == EXIT_OK) {
+		find_group(recipe);
+	}
 	return code;
 }
 
@@ -328,6 +355,7 @@ void recipe_finish(struct recipe *recipe)
 	g_free(recipe->webdav_path);
 	g_free(recipe->usb_path);
 	g_free(recipe->vnc_path);
+	g_free(recipe->group);
 	*recipe = (struct recipe){0};
 }
 

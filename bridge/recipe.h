@@ -33,6 +33,7 @@ struct recipe {
 	bool qmp, webdav, usb, sound;
 	/* Paths; NULL for those that are not wanted. */
 	char *spice_path, *qmp_path, *agent_path, *webdav_path, *usb_path, *vnc_path;
+	char *group; /* that may use them, where it isn't the bridge's own; else NULL */
 	bool gvt, dmabuf; /* of its parent; dmabuf: planes that QEMU shows by GL only */
 	bool opregion; /* has to be asked for */
 	bool iommufd; /* there is no group */

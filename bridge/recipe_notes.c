@@ -229,8 +229,12 @@ static void add(GString *line, const char *option, const char *before, const cha
 
 static void print_serve(const struct recipe *recipe, FILE *stream)
 {
-	GString *line = g_string_new("vgpu-bridge serve");
+	GString *line = g_string_new(NULL);
 
+	if (recipe->group) {
+		g_string_append_printf(line, "setpriv --regid=%s --keep-groups ", recipe->group);
+	}
+	g_string_append(line, "vgpu-bridge serve");
 	add(line, "--vm", "", recipe->vm);
 	add(line, "--listen", "unix:", recipe->spice_path);
 	if (recipe->qmp_path) {
@@ -259,8 +263,20 @@ void recipe_print_notes(const struct recipe *recipe, FILE *stream)
 	note_ramfb(recipe, stream);
 	note_guest(recipe, stream);
 	note_persistence(recipe, stream);
+	if (recipe->group) {
+		note(stream,
+			"The sockets are of the group %s, which setpriv lends to the bridge: it gives "
+			"root's rights up, and could not use them otherwise.",
+			recipe->group);
+	} else if (!recipe->for_libvirt) {
+		note(stream,
+			"Start the bridge as QEMU's user, or in its group: it gives root's rights up, and "
+			"could not use the sockets otherwise. Who is not root needs "
+			"kernel.yama.ptrace_scope=0 too, or starts QEMU by vgpu-bridge run.");
+	}
 	note(stream,
-		"Before or after the virtual machine starts, as root (vgpu-bridge unit makes a "
-		"service of it):");
+		"Before or after the virtual machine starts%s (vgpu-bridge unit makes a service "
+		"of it):",
+		recipe->for_libvirt ? ", as root" : "");
 	print_serve(recipe, stream);
 }

@@ -122,6 +122,8 @@ class Verbs:
         lines = result.stderr.splitlines()
         check(all(line.startswith("#") for line in lines[:-1]), f"{words}: {result.stderr}")
         serve = shlex.split(lines[-1])
+        if serve[0] == "setpriv": # another group
+            serve = serve[3:]
         check(serve[:2] == ["vgpu-bridge", "serve"], f"{words}: the last line is {lines[-1]}")
         # viewer-file parses all that serve takes, and ends.
         parsed = self.run("viewer-file", *serve[2:])

@@ -18,6 +18,7 @@ import libvirt_cases
 import manage_cases
 import qemu_cases
 import switch_cases
+import xml_cases
 from bed import MS, Device, check, poke, wait_for
 
 XR24, AR24, XB24, RG16, XR30, C8 = (struct.unpack("<I", name)[0] for name in (
@@ -550,6 +551,7 @@ CASES = (
     *manage_cases.CASES,
     *switch_cases.CASES,
     *display_cases.CASES,
+    *xml_cases.CASES,
 )
 
 if __name__ == "__main__":
