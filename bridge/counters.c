@@ -92,6 +92,13 @@ const struct counter counters[] = {
 	{"viewers", "took_over", COUNTER_TOTAL, "viewers who took the place of another"},
 	{"viewers", "waiting", COUNTER_LEVEL, "connections that have not proved who they are"},
 
+	{"shot", "requests", COUNTER_TOTAL, "screenshots asked for"},
+	{"shot", "pictures", COUNTER_TOTAL, "screenshots made"},
+	{"shot", "refused", COUNTER_DROP, "screenshots refused because too many waited"},
+	{"shot", "timed_out", COUNTER_DROP, "screenshots for which there was no picture in time"},
+	{"shot", "failed", COUNTER_DROP, "screenshots not made because memory lacked"},
+	{"shot", "not_fetched", COUNTER_DROP, "screenshots taken back before they were read"},
+
 	{"size", "requests", COUNTER_TOTAL, "sizes that viewers asked for"},
 	{"size", "refused", COUNTER_DROP, "sizes refused by --fixed-mode"},
 	{"size", "settled", COUNTER_TOTAL, "sizes that viewers still wanted after a moment"},

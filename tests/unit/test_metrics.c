@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <glib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "bridge/counters.h"
@@ -18,7 +19,10 @@
 static void expect(const char *text, const char *lines)
 {
 	if (!strstr(text, lines)) {
-		fail_msg("%s is not in %s", lines, text);
+		print_error("this lacks in the text: ");
+		fputs(lines, stderr);
+		fputs(text, stderr);
+		fail();
 	}
 }
 
