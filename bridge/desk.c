@@ -28,9 +28,25 @@ static bool has_stalled(const struct client *client)
 		g_get_monotonic_time() - client->active > DESK_STALLED_MS * INT64_C(1000);
 }
 
+/* Of those who listen to events the one who came first, where they are more than their share. */
+static struct client *first_listener(struct desk *desk)
+{
+	struct client *client, *first = NULL;
+	unsigned listeners = 0;
+
+	TAILQ_FOREACH(client, &desk->clients, link)
+	{
+		listeners += client->listens;
+		if (client->listens && !client->request && !first) {
+			first = client;
+		}
+	}
+	return listeners > DESK_LISTENERS ? first : NULL;
+}
+
 /*
  * For a new client: the place of the one that has been quiet longest. Who waits for an answer or
- * listens to events stays, while he reads what he is told.
+ * listens to events stays, while he reads what he is told, and listeners leave room for others.
  */
 static struct client *least_needed(struct desk *desk)
 {
@@ -44,7 +60,7 @@ static struct client *least_needed(struct desk *desk)
 			best = client;
 		}
 	}
-	return best;
+	return best ? best : first_listener(desk);
 }
 
 static bool make_room(struct desk *desk)

@@ -18,6 +18,7 @@
 #include "bridge/command.h"
 
 #define DESK_CLIENTS 16 /* connections at once */
+#define DESK_LISTENERS 8 /* of them who may listen to events however many others come */
 #define DESK_LINE_MAX ((size_t)64 << 10) /* bytes of a request */
 /* Bytes that wait for a client: then no request is read, and events are lost to it. */
 #define DESK_OUT_MAX ((size_t)64 << 10)

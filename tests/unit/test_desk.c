@@ -397,6 +397,45 @@ static void test_crowd(void **state)
 	desk_destroy(desk);
 }
 
+/* Listeners can't keep all places. */
+static void test_listeners(void **state)
+{
+	struct desk *desk = make_desk();
+	int fds[DESK_CLIENTS], more[DESK_CLIENTS];
+
+	for (size_t i = 0; i < G_N_ELEMENTS(fds); i++) {
+		fds[i] = greeted();
+		say(fds[i], "{\"command\":\"listen\"}\n");
+		expect(fds[i], "{\"return\":{}}");
+	}
+	for (size_t i = 0; i < G_N_ELEMENTS(more); i++) {
+		more[i] = dial();
+		if (i < DESK_CLIENTS - DESK_LISTENERS) {
+			expect_part(more[i], "\"name\":\"test\"");
+			say(more[i], "{\"command\":\"keep\"}\n");
+			turn();
+			assert_null(hear(fds[i]));
+			assert_int_equal(n_kept, i + 1);
+		} else {
+			expect_part(more[i], "busy");
+		}
+	}
+	desk_tell(desk, "thing", NULL);
+	for (size_t i = 0; i < G_N_ELEMENTS(fds); i++) {
+		if (i >= DESK_CLIENTS - DESK_LISTENERS) {
+			expect_part(fds[i], "\"event\":\"thing\"");
+		}
+		close(fds[i]);
+		close(more[i]);
+	}
+	turn();
+	assert_int_equal(desk_counters(desk)->clients, 0);
+	desk_destroy(desk);
+	for (size_t i = 0; i < n_kept; i++) {
+		request_answer(kept[i], NULL);
+	}
+}
+
 static void test_long(void **state)
 {
 	struct desk *desk = make_desk();
@@ -459,6 +498,7 @@ int main(void)
 		cmocka_unit_test(test_later),
 		cmocka_unit_test(test_deaf),
 		cmocka_unit_test(test_crowd),
+		cmocka_unit_test(test_listeners),
 		cmocka_unit_test(test_long),
 	};
 
