@@ -5,7 +5,8 @@
  * The bridge talks to networks and guests, so it keeps no rights. Before that it forks the broker,
  * whose task is fixed by then: a request is the one word "look", so a bridge that was taken over can
  * ask for nothing else. It ends when the bridge does. For the verb run it also starts QEMU, with the
- * user's rights. Main thread; broker_start() before the first thread there is.
+ * user's rights. Of several sources each has a broker of its own: together they would need the rights
+ * of all. Main thread; broker_start() before the first thread there is.
  */
 #ifndef BRIDGE_BROKER_H
 #define BRIDGE_BROKER_H

@@ -6,13 +6,14 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 
 import case
 from desk import Desk
 from qmp import Qmp
-from reach import NAME, device, holds, qemu, serving
+from reach import NAME, device, holds, name_of, qemu, serving
 
 NO_PICTURE, PICTURE, NO_DEVICE, PAUSED = 1, 2, 4, 5
 A, B = (800, 600), (640, 480)
@@ -155,6 +156,19 @@ def next_and_host(setup):
         case.check(desk.ask("sources")["return"]["shown"] == "a", "a refused switch has switched")
 
 
+def verb(setup):
+    """What the command line says, and with which exit status."""
+    with two(setup) as (_, desk, *_):
+        for to, status, text in (("b", 0, "b is shown\n"), ("next", 0, "a is shown\n"),
+                                 ("host", 0, "host is shown\n"), ("c", 1, "a, b, next and host")):
+            done = subprocess.run(
+                [setup.program, "display", "switch", to, "--on", setup.path("desk")],
+                capture_output=True, text=True, timeout=60)
+            case.check(done.returncode == status and
+                       text in (done.stderr if status else done.stdout), f"{to}: {done}")
+        case.check(desk.ask("sources")["return"]["shown"] == "host", "not the last one")
+
+
 def paused(setup):
     """Stopped or running is what the chosen one is."""
     with two(setup) as (b, desk, sims, qemus), setup.client(b.unix) as viewer:
@@ -253,6 +267,9 @@ def machines(setup):
     other, path = f"other-{os.getpid()}", setup.path("desk")
     with serving(setup, ["--vm", NAME, "--also", f"vm:{other}", f"--control=unix:{path}"]) as b, \
             setup.client(b.unix) as viewer, Desk(path) as desk:
+        with open(f"/proc/{b.pid}/task/{b.pid}/children", encoding="ascii") as file:
+            brokers = [pid for pid in file.read().split() if name_of(pid) == "vgpu-broker"]
+        case.check(len(brokers) == 2, f"not a broker for each source: {brokers}")
         with qemu(setup, one) as first:
             viewer.compare(one_seen, 10000)
             answer = desk.switch(other)
@@ -304,4 +321,4 @@ def unplugged(setup):
         monitor.stop()
 
 
-case.main(by_name, next_and_host, paused, hundred, on_create, chardevs, machines, unplugged)
+case.main(by_name, next_and_host, verb, paused, hundred, on_create, chardevs, machines, unplugged)
