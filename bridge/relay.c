@@ -136,20 +136,25 @@ static void flush(struct relay *relay)
 	update_watch(relay);
 }
 
-/* As much as may go before a word of our own, which waits for the end of a chunk. */
+/* A word of our own, once a chunk has ended and there is room. */
+static void put_order(struct relay *relay)
+{
+	if (relay->ordered && !agent_stream_due(&relay->stream) &&
+		buffer_room(&relay->to_guest) >= sizeof(relay->order)) {
+		buffer_put(&relay->to_guest, relay->order, sizeof(relay->order));
+		relay->ordered = false;
+	}
+}
+
+/* Of an agent's stream, while a word waits, only to the end of a chunk. */
 static size_t put_to_guest(struct relay *relay, const void *bytes, size_t size)
 {
 	size_t due = agent_stream_due(&relay->stream), n;
 
-	if (relay->ordered && !due && buffer_room(&relay->to_guest) >= sizeof(relay->order)) {
-		buffer_put(&relay->to_guest, relay->order, sizeof(relay->order));
-		relay->ordered = false;
-	} else if (relay->ordered && due) {
-		size = MIN(size, due);
-	}
-	n = buffer_put(&relay->to_guest, bytes, size);
+	n = buffer_put(&relay->to_guest, bytes, relay->ordered && due ? MIN(size, due) : size);
 	if (relay->kind == RELAY_AGENT) {
 		agent_stream_pass(&relay->stream, bytes, n);
+		put_order(relay);
 	}
 	return n;
 }
@@ -161,7 +166,7 @@ bool relay_resize(struct relay *relay, uint32_t width, uint32_t height)
 	}
 	agent_order_size(relay->order, width, height);
 	relay->ordered = true;
-	put_to_guest(relay, "", 0);
+	put_order(relay);
 	flush(relay);
 	return true;
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "bridge/size.h"
+#include "bridge/size_impl.h"
 
 #include <errno.h>
 #include <glib.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "bridge/edid.h"
@@ -18,40 +17,6 @@
 #define DEFAULT_HEIGHT 768
 
 G_STATIC_ASSERT(EDID_MAX == PLUG_MAX);
-
-/* Which monitor the user wants. */
-struct wanted {
-	enum size_mode mode;
-	uint32_t width, height; /* SIZE_FIXED, 0: whatever the guest has */
-	struct edid_blob edid; /* SIZE_EDID */
-};
-
-struct size {
-	struct size_options options;
-	const struct size_ops *ops;
-	void *data;
-	struct size_counters counters;
-
-	bool attached;
-	struct vgpu_edid limits; /* of the device, if attached */
-	struct edid_blob own; /* that the last device came with; size 0: none */
-	struct wanted wanted;
-	const char *fixed_by; /* words for people, if wanted is not automatic */
-	bool unplugged;
-	bool due; /* for the next device: something was said while there was none */
-	uint32_t width, height; /* last asked for and neither done nor dropped; 0: nothing */
-	uint32_t asked_width, asked_height; /* by the viewers that are there; 0: nothing */
-	uint32_t told_width, told_height; /* what our EDID says; 0: we have given none */
-	struct edid_blob given; /* the last one; size 0: none */
-	uint32_t given_max_xres, given_max_yres; /* of the device it was made for */
-	struct { /* size_undo() */
-		struct wanted wanted;
-		const char *fixed_by;
-		struct edid_blob given;
-	} before;
-	guint timer; /* 0: nothing settles */
-	bool said_fixed, said_without, said_failed; /* once each is enough */
-};
 
 struct size *size_create(const struct size_options *options, const struct size_ops *ops, void *data)
 {
@@ -94,7 +59,7 @@ static bool shown(struct size *size, uint32_t width, uint32_t height)
 		picture_width == width && picture_height == height;
 }
 
-static void note_given(struct size *size, const struct edid_blob *edid)
+void size_note_given(struct size *size, const struct edid_blob *edid)
 {
 	struct edid_facts facts = {.width = 0};
 
@@ -126,7 +91,7 @@ static int give(struct size *size, const struct edid_blob *edid)
 	}
 	size->counters.changes++;
 	size->said_failed = false;
-	note_given(size, edid);
+	size_note_given(size, edid);
 	log_info("the guest's display: %" PRIu32 "x%" PRIu32 " (%s) from now on", facts.width,
 		facts.height, facts.name);
 	return 0;
@@ -198,11 +163,18 @@ static gboolean on_settled(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-static void stop_settling(struct size *size)
+void size_stop_settling(struct size *size)
 {
 	if (size->timer) {
 		g_source_remove(size->timer);
 		size->timer = 0;
+	}
+}
+
+void size_begin_settling(struct size *size)
+{
+	if (!size->timer) {
+		size->timer = g_timeout_add(size->options.settle_ms, on_settled, size);
 	}
 }
 
@@ -224,8 +196,8 @@ void size_request(struct size *size, uint32_t width, uint32_t height)
 	}
 	size->width = width;
 	size->height = height;
-	stop_settling(size);
-	size->timer = g_timeout_add(size->options.settle_ms, on_settled, size);
+	size_stop_settling(size);
+	size_begin_settling(size);
 }
 
 void size_forget(struct size *size)
@@ -304,7 +276,7 @@ static bool current(struct size *size, struct edid_blob *edid)
 	return fit(size, &width, &height) && make(edid, width, height);
 }
 
-static int give_current(struct size *size)
+int size_give_current(struct size *size)
 {
 	struct edid_blob edid;
 
@@ -339,7 +311,7 @@ static void tell_new(struct size *size, const void *blob, size_t length)
 	}
 	if (!size->given.size && length == edid.size && !memcmp(blob, edid.bytes, length)) {
 		/* From an earlier life of ours: the guest need not notice that we are back. */
-		note_given(size, &edid);
+		size_note_given(size, &edid);
 		size->counters.unchanged++;
 	} else if (size->due || size->given.size != edid.size ||
 		memcmp(size->given.bytes, edid.bytes, edid.size) != 0) {
@@ -386,228 +358,6 @@ void size_attached(
 void size_detached(struct size *size)
 {
 	size->attached = false;
-}
-
-static bool may_change(const struct size *size)
-{
-	return !size->attached || size->limits.present;
-}
-
-static void remember(struct size *size)
-{
-	size->before.wanted = size->wanted;
-	size->before.fixed_by = size->fixed_by;
-	size->before.given = size->given;
-}
-
-/* What the user said: now, or when there is a monitor to change. */
-static int change(struct size *size, const struct wanted *wanted, const char *by, char *notice,
-	size_t notice_size)
-{
-	int rc;
-
-	remember(size);
-	size->wanted = *wanted;
-	size->fixed_by = by;
-	size->said_fixed = false;
-	size->width = 0;
-	size->height = 0;
-	stop_settling(size);
-	if (!size->attached) {
-		size->due = true;
-		snprintf(notice, notice_size, "there is no device now: it is for the next one");
-		return 0;
-	}
-	if (size->unplugged) {
-		snprintf(notice, notice_size,
-			"the monitor is unplugged: the guest sees this one with display plug");
-		return 0;
-	}
-	rc = give_current(size);
-	if (rc < 0) {
-		size->wanted = size->before.wanted;
-		size->fixed_by = size->before.fixed_by;
-	}
-	return rc;
-}
-
-int size_fix(struct size *size, uint32_t width, uint32_t height, char *notice, size_t notice_size)
-{
-	const struct wanted wanted = {.mode = SIZE_FIXED, .width = width, .height = height};
-
-	notice[0] = '\0';
-	if (!may_change(size)) {
-		return -ENOTSUP;
-	}
-	if (size->attached &&
-		edid_limit(size->limits.max_xres, size->limits.max_yres, &width, &height)) {
-		int rc = change(size, &wanted, "display resize", notice, notice_size);
-
-		snprintf(notice, notice_size,
-			"the device allows %" PRIu32 "x%" PRIu32 " at most: %" PRIu32 "x%" PRIu32,
-			size->limits.max_xres ? size->limits.max_xres : EDID_MAX_SIDE,
-			size->limits.max_yres ? size->limits.max_yres : EDID_MAX_SIDE, width,
-			height);
-		return rc;
-	}
-	return change(size, &wanted, "display resize", notice, notice_size);
-}
-
-void size_note_fixed(struct size *size, uint32_t width, uint32_t height)
-{
-	remember(size);
-	size->wanted = (struct wanted){.mode = SIZE_FIXED, .width = width, .height = height};
-	size->fixed_by = "display resize";
-	size->said_fixed = false;
-}
-
-int size_use_edid(struct size *size, const struct edid_blob *edid, char *notice, size_t notice_size)
-{
-	struct wanted wanted = {.mode = SIZE_EDID, .edid = *edid};
-	const struct vgpu_edid *limits = &size->limits;
-	struct edid_facts facts;
-	size_t length;
-	int rc;
-
-	notice[0] = '\0';
-	if (!may_change(size)) {
-		return -ENOTSUP;
-	}
-	rc = change(size, &wanted, "display set-edid", notice, notice_size);
-	if (rc < 0 || !size->attached) {
-		return rc;
-	}
-	length = strlen(notice);
-	if (edid->size > MAX(limits->max_size, EDID_SIZE)) {
-		snprintf(notice + length, notice_size - length,
-			"%sthe device takes %u bytes: the EDID's first %u of %zu blocks are used",
-			length ? "; " : "", limits->max_size, limits->max_size / EDID_SIZE,
-			edid->size / EDID_SIZE);
-		length = strlen(notice);
-	}
-	edid_read_facts(edid, &facts);
-	if ((limits->max_xres && facts.width > limits->max_xres) ||
-		(limits->max_yres && facts.height > limits->max_yres)) {
-		snprintf(notice + length, notice_size - length,
-			"%sthe monitor prefers %" PRIu32 "x%" PRIu32
-			", and the device allows %" PRIu32 "x%" PRIu32 " at most",
-			length ? "; " : "", facts.width, facts.height, limits->max_xres,
-			limits->max_yres);
-	}
-	return 0;
-}
-
-int size_follow(struct size *size, char *notice, size_t notice_size)
-{
-	notice[0] = '\0';
-	remember(size);
-	size->wanted = (struct wanted){.mode = SIZE_AUTO};
-	size->said_fixed = false;
-	if (size->asked_width) {
-		size->width = size->asked_width;
-		size->height = size->asked_height;
-		if (!size->timer) {
-			size->timer = g_timeout_add(size->options.settle_ms, on_settled, size);
-		}
-	}
-	if (size->unplugged) {
-		snprintf(notice, notice_size, "the monitor is unplugged: see display plug");
-	} else if (size->attached && !size->limits.present) {
-		snprintf(notice, notice_size,
-			"the device takes no EDID: viewers' sizes go to the guest's agent, "
-			"where there is one");
-	}
-	return 0;
-}
-
-int size_unplug(struct size *size, char *notice, size_t notice_size)
-{
-	int rc;
-
-	notice[0] = '\0';
-	if (!may_change(size)) {
-		return -ENOTSUP;
-	}
-	if (size->unplugged) {
-		snprintf(notice, notice_size, "it was unplugged already");
-		return 0;
-	}
-	rc = size->ops->set_edid(size->data, NULL, 0);
-	if (rc < 0) {
-		size->counters.failed++;
-		return rc;
-	}
-	size->unplugged = true;
-	size->counters.changes++;
-	log_info("the guest's display is unplugged");
-	if (!size->attached) {
-		snprintf(notice, notice_size, "there is no device now: it is for the next one");
-	}
-	return 0;
-}
-
-int size_plug(struct size *size, char *notice, size_t notice_size)
-{
-	int rc;
-
-	notice[0] = '\0';
-	if (!may_change(size)) {
-		return -ENOTSUP;
-	}
-	if (!size->unplugged) {
-		snprintf(notice, notice_size, "it was plugged already");
-		return 0;
-	}
-	stop_settling(size);
-	if (!size->attached) {
-		size->unplugged = false;
-		size->due = true;
-		snprintf(notice, notice_size, "there is no device now: it is for the next one");
-		return 0;
-	}
-	rc = give_current(size);
-	if (rc == 0) {
-		size->unplugged = false;
-	}
-	return rc;
-}
-
-void size_undo(struct size *size)
-{
-	size->wanted = size->before.wanted;
-	size->fixed_by = size->before.fixed_by;
-	note_given(size, &size->before.given);
-	if (size->attached && !size->unplugged && size->limits.present) {
-		give_current(size);
-	}
-}
-
-void size_tell(const struct size *size, struct size_status *status)
-{
-	struct edid_facts facts;
-
-	*status = (struct size_status){
-		.mode = size->wanted.mode,
-		.plugged = !size->unplugged,
-		.takes_edid = size->attached && size->limits.present,
-	};
-	if (status->takes_edid) {
-		status->max_width = size->limits.max_xres;
-		status->max_height = size->limits.max_yres;
-	}
-	if (size->given.size) {
-		edid_read_facts(&size->given, &facts);
-		status->width = facts.width;
-		status->height = facts.height;
-		memcpy(status->monitor, facts.name, sizeof(status->monitor));
-	}
-}
-
-const char *size_mode_name(enum size_mode mode)
-{
-	static const char *const names[] = {"auto", "fixed", "edid"};
-
-	return names[mode];
 }
 
 const struct size_counters *size_counters(const struct size *size)

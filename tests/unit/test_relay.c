@@ -476,6 +476,89 @@ static void test_agent(void **state)
 	assert_null(port);
 }
 
+static size_t read_all(struct qemu *qemu, uint8_t *bytes, size_t size)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	run_ms(20);
+	while ((n = recv(qemu->fd, bytes + done, size - done, MSG_DONTWAIT)) > 0) {
+		done += (size_t)n;
+	}
+	return done;
+}
+
+/* The one message that tells of a size, after whole chunks only. Where it begins. */
+static size_t find_order(const uint8_t *bytes, size_t size, uint32_t width, uint32_t height)
+{
+	size_t at = 0, found = SIZE_MAX;
+
+	while (at < size) {
+		VDIChunkHeader chunk;
+		VDAgentMessage message;
+		uint32_t body[7];
+
+		assert_true(size - at >= sizeof(chunk));
+		memcpy(&chunk, bytes + at, sizeof(chunk));
+		assert_true(size - at - sizeof(chunk) >= chunk.size);
+		if (chunk.port == VDP_SERVER_PORT) {
+			assert_int_equal(found, SIZE_MAX);
+			found = at;
+			memcpy(&message, bytes + at + sizeof(chunk), sizeof(message));
+			assert_int_equal(message.protocol, VD_AGENT_PROTOCOL);
+			assert_int_equal(message.type, VD_AGENT_MONITORS_CONFIG);
+			assert_int_equal(message.size, sizeof(body));
+			assert_int_equal(chunk.size, sizeof(message) + sizeof(body));
+			memcpy(body, bytes + at + sizeof(chunk) + sizeof(message), sizeof(body));
+			assert_int_equal(body[0], 1);
+			assert_int_equal(body[2], height);
+			assert_int_equal(body[3], width);
+			assert_int_equal(body[4], 32);
+		}
+		at += sizeof(chunk) + chunk.size;
+	}
+	return found;
+}
+
+/* A word of our own goes between the viewer's chunks, wherever these are cut. */
+static void test_order(void **state)
+{
+	struct qemu *qemu = *state;
+	uint8_t stream[3 * 20], bytes[4096];
+	const VDIChunkHeader chunk = {.port = VDP_CLIENT_PORT, .size = 12};
+
+	memset(stream, 'x', sizeof(stream));
+	for (size_t i = 0; i < sizeof(stream); i += 20) {
+		memcpy(stream + i, &chunk, sizeof(chunk));
+	}
+	listen_again(qemu);
+	create(qemu, RELAY_AGENT, NULL);
+	wait_for(accepted(qemu));
+	assert_false(relay_resize(qemu->relay, 800, 600));
+	assert_int_equal(send(qemu->fd, "abc", 3, MSG_NOSIGNAL), 3);
+	wait_for(port);
+	assert_true(read_all(qemu, bytes, sizeof(bytes)) > 0);
+	for (size_t cut = 0; cut <= sizeof(stream); cut++) {
+		size_t wanted = (cut + 19) / 20 * 20, size;
+
+		assert_int_equal(port->ops->write(port->data, stream, cut), cut);
+		assert_true(relay_resize(qemu->relay, 1, 1));
+		assert_true(relay_resize(qemu->relay, 800, 600));
+		assert_int_equal(port->ops->write(port->data, stream + cut, sizeof(stream) - cut),
+			sizeof(stream) - cut);
+		size = read_all(qemu, bytes, sizeof(bytes));
+		if (cut % 20 == 0) {
+			/* The first had left already. */
+			assert_int_equal(size, sizeof(stream) + 2 * 56);
+			assert_int_equal(find_order(bytes, wanted + 56, 1, 1), wanted);
+			memmove(bytes + wanted, bytes + wanted + 56, size - wanted - 56);
+			size -= 56;
+		}
+		assert_int_equal(size, sizeof(stream) + 56);
+		assert_int_equal(find_order(bytes, size, 800, 600), wanted);
+	}
+}
+
 /* Its stream has no end with the viewer: the reader stays, and so does the connection. */
 static void test_smartcard(void **state)
 {
@@ -533,6 +616,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_viewers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unheard, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_agent, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_smartcard, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_channel, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_paths, setup, teardown),
