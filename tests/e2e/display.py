@@ -8,10 +8,12 @@ import json
 import os
 import socket
 import stat
+import struct
 import subprocess
 import time
 
 import case
+import chardev
 from case import check, wait_for
 from cursor import SIDE, half
 from desk import Desk
@@ -168,6 +170,37 @@ def refused(setup):
         check("agent" in said, said)
         out, _ = s.tool("status")
         check("no device is there that takes an EDID" in out, out)
+
+
+def by_agent(setup):
+    """Without an EDID region the guest's agent is told of the size, while a viewer sends it a file."""
+    path = setup.path("agent")
+    guest = chardev.Agent(path)
+    try:
+        with shown(setup, "%dx%d,plane=region,scene=idle" % SIZE, [f"--agent=unix:{path}"]) as s, \
+                setup.client(s.b.unix) as viewer:
+            wait_for("the guest's agent", 20, lambda: s.b.counters()["relays"]["agent"]["open"])
+            viewer.wait_event("agent 1", 20)
+            with open(setup.path("file"), "wb") as file:
+                file.write(os.urandom(3 << 20))
+            viewer.send(f"send-file {setup.path('file')} 30000")
+            for i, (width, height) in enumerate(((800, 600), (1024, 768), (1366, 768))):
+                out, said = s.display("resize", f"{width}x{height}")
+                check("fixed" in out and "agent was asked" in said, f"{out} {said}")
+                guest.wait("the size", lambda: sizes(guest, chardev.SERVER_PORT)[i:])
+                check(sizes(guest, chardev.SERVER_PORT)[i:] == [(width, height)],
+                      f"{sizes(guest, chardev.SERVER_PORT)}")
+            check(viewer.receive(60, "send-file")["ok"], "the file")
+            with open(setup.path("file"), "rb") as file:
+                check(bytes(*guest.files.values()) == file.read(), "the file is another")
+    finally:
+        guest.close()
+
+
+def sizes(guest, port):
+    """That the agent was told of by this side."""
+    return [struct.unpack_from("<II", body, 8)[::-1] for p, kind, body in guest.messages
+            if kind == chardev.MONITORS_CONFIG and p == port]
 
 
 def hotplug(setup):
@@ -398,4 +431,4 @@ def stuck(setup):
 
 
 if __name__ == "__main__":
-    case.main(set_edid, extensions, refused, hotplug, screenshot, alone, large, slow, many, stuck)
+    case.main(set_edid, extensions, refused, by_agent, hotplug, screenshot, alone, large, slow, many, stuck)
