@@ -339,6 +339,10 @@ void check_cgroup(struct doctor_report *report, const struct doctor_host *host)
 				"libvirt knows of the vGPU (<hostdev>) and lets QEMU open it");
 		}
 	}
+	if (host->machine && !host->machine->libvirt) {
+		doctor_add(report, VERDICT_OK, host->machine->path, NULL,
+			"libvirt did not start this QEMU, and keeps it from no device");
+	}
 	if (controllers && !strstr(controllers, "\"devices\"")) {
 		doctor_add(report, VERDICT_WARNING, QEMU_CONF, controllers,
 			"old guides switch the check of devices off for all machines; it was never "
