@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import shutil
 import subprocess
 import time
 
@@ -97,6 +98,36 @@ class Domain(qemu.Started):
         return int(bed.read(f"/run/libvirt/qemu/{NAME}.pid"))
 
 
+HOOK = "/etc/libvirt/hooks/qemu.d/vgpu-bridge"
+CALLS = "/tmp/systemctl-calls"
+
+
+@contextlib.contextmanager
+def hook():
+    """Ours, and a systemctl that hangs and fails: the domain has to start all the same."""
+    os.makedirs(os.path.dirname(HOOK), exist_ok=True)
+    os.makedirs("/etc/vgpu-bridge", exist_ok=True)
+    shutil.copy(f"{bed.HERE}/bin/vgpu-bridge.hook", HOOK)
+    bed.write("/usr/bin/systemctl", f"#!/bin/sh\necho \"$*\" >>{CALLS}\nsleep 600\nexit 1\n")
+    bed.write(f"/etc/vgpu-bridge/{NAME}.conf", "")
+    bed.write(CALLS, "")
+    for path in (HOOK, "/usr/bin/systemctl"):
+        os.chmod(path, 0o755)
+    try:
+        yield
+    finally:
+        os.unlink(HOOK)
+
+
+def check_unit():
+    """The verb unit reads what libvirt has made of the domain."""
+    words = subprocess.run([bed.PROGRAM, "unit", NAME], capture_output=True, text=True, check=True)
+    for wanted in (f"\nvm={NAME}\n", f"\nqmp=unix:{PLACE}/{NAME}.qmp\n",
+                   "\nSupplementaryGroups=libvirt-qemu\n"):
+        check(wanted in words.stdout, f"unit: no {wanted!r} in: {words.stdout}{words.stderr}")
+    check("no such domain" not in words.stderr, words.stderr)
+
+
 def libvirt(setup):
     """A domain with a vGPU and no display, seen by its name, by a user with what a unit grants."""
     qemu_cases.group_only(setup)
@@ -106,16 +137,19 @@ def libvirt(setup):
     groups = group.stdout.strip().replace(" ", ",")
     few = ["setpriv", "--reuid=65534", "--regid=65534", f"--groups={groups}",
            *qemu_cases.capabilities()]
-    with Device("mbochs-medium") as device, daemon(setup):
+    with Device("mbochs-medium") as device, hook(), daemon(setup):
         path = setup.path("domain")
         bed.write(path, DOMAIN % device.uuid)
         virsh("define", path)
+        check_unit()
         domain = Domain()
         with setup.serve(device, ([f"--vm={NAME}"], few), [f"--qmp=unix:{PLACE}/{NAME}.qmp"],
                          read_only=False) as (b, viewer):
             screen = Screen(setup, viewer)
             setup.log_has(b, f"no virtual machine called {NAME} is running")
             domain.start()
+            called = f"--no-block start vgpu-bridge@{NAME}.service\n"
+            wait_for("the hook", 60, lambda: bed.read(CALLS) == called)
             qemu_cases.press_escape(screen, domain)
             qemu_cases.check_sandboxed(b)
             status = bed.read(f"/proc/{domain.pid}/status")
