@@ -18,7 +18,6 @@ import subprocess
 import sys
 import time
 import traceback
-import uuid
 
 import case
 import client
@@ -285,23 +284,19 @@ def network():
 class Mdpy:
     """An mdpy for as long as the block lasts."""
 
-    def __init__(self):
-        self.uuid = str(uuid.uuid4())
-        self.path = f"/sys/bus/mdev/devices/{self.uuid}"
-        self.picture = f"/tmp/{self.uuid}"
-
     def __enter__(self):
         if not os.path.exists("/sys/module/mdpy"):
             for name in ("vfio", "vfio_iommu_type1", "mdev"):
                 run("modprobe", name)
             run("insmod", "/share/modules/mdpy.ko")
-        write_existing("/sys/class/mdev_bus/mdpy/mdev_supported_types/mdpy-vga/create", self.uuid)
-        wait_for("the group", SECONDS, lambda: os.path.exists(f"{self.path}/iommu_group"))
+        self.uuid = run("vgpu-bridge", "create", "--parent", "mdpy", "--type", "mdpy-vga")
+        self.path = f"/sys/bus/mdev/devices/{self.uuid}"
+        self.picture = f"/tmp/{self.uuid}"
         run("udevadm", "settle")
         return self
 
     def __exit__(self, kind, value, trace):
-        write_existing(f"{self.path}/remove", "1")
+        run("vgpu-bridge", "remove", self.uuid)
 
     @property
     def node(self):
@@ -310,11 +305,6 @@ class Mdpy:
     def paint(self, pid, seed):
         run(POKE, "picture", str(seed), "640", "480", str(640 * 4), self.picture)
         run(POKE, str(pid), "put", self.picture)
-
-
-def write_existing(path, text):
-    with open(path, "w", encoding="ascii") as file:
-        file.write(text)
 
 
 def check_picture(instance, device, holder, seed):
