@@ -237,10 +237,59 @@ def manage_persist(setup):
         clean()
 
 
+def diagnosis(*words):
+    """What doctor says as JSON, by the ids of its checks, and that its exit code says the same."""
+    done = subprocess.run([PROGRAM, "doctor", "--json", *words], capture_output=True, text=True,
+                          timeout=120)
+    check(not done.stderr, done.stderr)
+    said = json.loads(done.stdout)
+    code = {"ok": 0, "info": 0, "warning": 1, "fail": 2}[said["verdict"]]
+    check(done.returncode == code, f"{said['verdict']} and exit status {done.returncode}")
+    text = subprocess.run([PROGRAM, "doctor", *words], capture_output=True, text=True, timeout=120)
+    check(text.returncode == code and "\x1b" not in text.stdout, f"{text}")
+    checks = {one["id"]: one for layer in said["layers"] for one in layer["checks"]
+              if one["verdict"] != "not checked"}
+    for number in checks:
+        holds(text.stdout, f" {number} ")
+    return said, checks
+
+
+def manage_doctor(setup):
+    """With vGPUs on offer, of a machine that lacks a tablet, of one that has it, and with nothing."""
+    said, checks = diagnosis()
+    check(said["failed_layer"] is None and checks["D01"]["verdict"] == "ok", f"{said}")
+    check(said["host"]["kernel"] == os.uname().release, f"{said['host']}")
+    with bed.Device("mdpy-xga") as device:
+        for more, tablet in (((), "warning"), (("-usb", "-device", "usb-tablet"), "ok")):
+            with qemu.Qemu(setup, device, *more, name="guest=the guest") as machine:
+                said, checks = diagnosis("--vm", "the guest")
+                check(checks["D25"]["verdict"] == tablet, f"{checks['D25']}")
+                check(said["verdict"] == "warning" or tablet == "ok", said["verdict"])
+                check(said["failed_layer"] is None, f"{said}")
+                for number, needle in (("M01", device.uuid), ("D20", device.uuid)):
+                    check(checks[number]["verdict"] == "ok" and
+                          needle in checks[number]["findings"][0]["text"], f"{checks[number]}")
+                by_pid, _ = diagnosis("--vm", str(machine.pid))
+                check(by_pid["verdict"] == said["verdict"], "by its number it is judged otherwise")
+    _, errors = run("doctor", "--vm", "no-such-machine", code=USAGE)
+    holds(errors, "no-such-machine")
+    modules = ("mdpy", "mbochs", "vbtest")
+    try:
+        for name in modules:
+            subprocess.run(["rmmod", name], check=True)
+        said, checks = diagnosis()
+        check((said["verdict"], said["failed_layer"]) == ("fail", "hardware"), f"{said}")
+        check(list(checks) == ["D01"], "a layer behind the one that failed was looked at")
+    finally:
+        for name in modules:
+            subprocess.run(["insmod", f"{bed.HERE}/modules/{name}.ko"], check=False)
+
+
 CASES = (
     (manage_list, ("cpu",)),
     (manage_create, ("cpu",)),
     (manage_held, ("cpu",)),
     (manage_prune, ("cpu",)),
     (manage_persist, ("cpu",)),
+    (manage_doctor, ("cpu",)),
 )
