@@ -252,10 +252,35 @@ static int check_first(const struct options *options)
 	return -EINVAL;
 }
 
+static int check_pair(const struct options *options, size_t i, size_t j)
+{
+	struct options view, other;
+	char name[256], other_name[256];
+
+	options_of_source(options, i, &view);
+	options_of_source(options, j, &other);
+	options_source_name(&view, name, sizeof(name));
+	options_source_name(&other, other_name, sizeof(other_name));
+	if (!strcmp(name, other_name)) {
+		log_error("--also: two sources are called '%s'; give one another name, by name= or "
+			  "--source-name",
+			name);
+		return -EINVAL;
+	}
+	if (view.qmp && other.qmp && !strcmp(view.qmp, other.qmp)) {
+		log_error(
+			"--also: '%s' and '%s' have the same monitor, %s, which serves one program "
+			"at a time; give each one of its own",
+			other_name, name, view.qmp);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 int options_check_sources(const struct options *options)
 {
 	size_t count = options_sources(options);
-	char name[256], other[256], why[320];
+	char name[256], why[320];
 	struct options view;
 
 	if (count == 1) {
@@ -277,13 +302,7 @@ int options_check_sources(const struct options *options)
 			return -EINVAL;
 		}
 		for (size_t j = 0; j < i; j++) {
-			options_of_source(options, j, &view);
-			options_source_name(&view, other, sizeof(other));
-			if (!strcmp(name, other)) {
-				log_error(
-					"--also: two sources are called '%s'; give one another name, "
-					"by name= or --source-name",
-					name);
+			if (check_pair(options, i, j) < 0) {
 				return -EINVAL;
 			}
 		}

@@ -196,6 +196,7 @@ CASES = [
     (SERVE + ["--also", "fd:7"], USAGE, ["--also", "'fd:7'", "vm:"]),
     (SERVE + ["--also", ""], USAGE, ["--also", "''", "vm:"]),
     (SERVE + ["--also", "vm:a", "--also", "vm:a"], USAGE, ["--also", "'a'", "two sources"]),
+    (SERVE + ["--qmp=unix:/q", "--also", "vm:a,qmp=unix:/q"], USAGE, ["'a'", "/q", "monitor"]),
     (SERVE + ["--also", "vm:a", "--source-name", "a"], USAGE, ["'a'", "two sources"]),
     (SERVE + [f"--also=vm:v{i}" for i in range(8)], USAGE, ["--also", "'vm:v7'", "7"]),
     (SERVE + ["--source-name", "next"], USAGE, ["--source-name", "'next'"]),
