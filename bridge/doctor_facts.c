@@ -10,15 +10,29 @@
 #define VENDOR_INTEL 0x8086
 #define MAX_GPUS 512 /* with their virtual functions */
 
+static void take_text(char *out, size_t size, const char *text, size_t length)
+{
+	g_autofree char *piece = g_strndup(text, length);
+	g_autofree char *printable = doctor_printable(piece, false);
+
+	/* Cut before a character, not in it. */
+	while (strlen(printable) >= size) {
+		*g_utf8_find_prev_char(printable, printable + strlen(printable)) = '\0';
+	}
+	g_strlcpy(out, printable, size);
+}
+
 static void read_kernel(struct doctor_host *host)
 {
 	char *release = doctor_read(host, "/proc/sys/kernel/osrelease");
 	char *version = release ? NULL : doctor_read(host, "/proc/version");
 
 	if (release) {
-		g_strlcpy(host->release, release, sizeof(host->release));
-	} else if (!version || sscanf(version, "Linux version %127s", host->release) != 1) {
-		host->release[0] = '\0';
+		take_text(host->release, sizeof(host->release), release, strlen(release));
+	} else if (version && g_str_has_prefix(version, "Linux version ")) {
+		const char *start = version + strlen("Linux version ");
+
+		take_text(host->release, sizeof(host->release), start, strcspn(start, " "));
 	}
 	/* It becomes a part of paths. */
 	if (strchr(host->release, '/') || host->release[0] == '.') {
@@ -48,8 +62,7 @@ static void read_os_value(const char *text, const char *key, char *value, size_t
 		if (*line == '"' || *line == '\'') {
 			line++;
 		}
-		length = strcspn(line, "\"'\n");
-		g_strlcpy(value, line, MIN(size, length + 1));
+		take_text(value, size, line, strcspn(line, "\"'\n"));
 	}
 }
 

@@ -38,6 +38,12 @@ const char *doctor_bootloader_name(enum doctor_bootloader bootloader);
 /* The worst of the whole report, and of a layer. SKIPPED counts for nothing. */
 enum doctor_verdict doctor_report_verdict(const struct doctor_report *report, int layer);
 
+/* A copy that neither a terminal nor JSON stumbles over; without lines it is cut as well. */
+char *doctor_printable(const char *text, bool keep_lines);
+
+/* Has the check that runs left nothing so far? */
+bool doctor_silent(const struct doctor_report *report);
+
 /* Runs all checks. */
 void doctor_report_init(struct doctor_report *report, const struct doctor_host *host);
 void doctor_report_finish(struct doctor_report *report);

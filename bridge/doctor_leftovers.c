@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bridge/doctor_host.h"
+#include "bridge/doctor_impl.h"
 
 /* Names that guides put where modules are listed, and since when there is no such module. */
 static const struct {
@@ -153,4 +154,8 @@ void check_leftovers(struct doctor_report *report, const struct doctor_host *hos
 		}
 	}
 	look_at_libvirt(report, host);
+	if (doctor_silent(report)) {
+		doctor_add(report, VERDICT_OK, "/etc/modules-load.d", NULL,
+			"no leftovers of old guides were found");
+	}
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bridge/doctor_host.h"
+#include "bridge/doctor_impl.h"
 
 #define GUC_SUBMISSION 1 /* bit of enable_guc */
 #define MAX_NAME 64
@@ -282,6 +283,10 @@ void check_parameters(struct doctor_report *report, const struct doctor_host *ho
 	if (debug && strtoul(debug, NULL, 0) != 0) {
 		doctor_add(report, VERDICT_INFO, "/sys/module/drm/parameters/debug", debug,
 			"graphics drivers write much into the kernel's log; drm.debug=0 ends it");
+	}
+	if (doctor_silent(report)) {
+		doctor_add(report, VERDICT_OK, "/proc/cmdline", NULL,
+			"no dead or misspelt parameters");
 	}
 }
 

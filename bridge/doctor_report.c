@@ -39,7 +39,7 @@ const char *doctor_verdict_name(enum doctor_verdict verdict)
 }
 
 /* Files, logs and names of machines end on a terminal and in JSON. */
-static char *printable(const char *text, bool keep_lines)
+char *doctor_printable(const char *text, bool keep_lines)
 {
 	char *valid = g_utf8_make_valid(text, -1);
 	GString *out = g_string_new(NULL);
@@ -102,9 +102,9 @@ void doctor_add(struct doctor_report *report, enum doctor_verdict verdict, const
 	text = g_strdup_vprintf(format, args);
 	va_end(args);
 	finding->verdict = verdict;
-	finding->path = path ? printable(path, false) : NULL;
-	finding->value = value ? printable(value, false) : NULL;
-	finding->text = printable(text, true);
+	finding->path = path ? doctor_printable(path, false) : NULL;
+	finding->value = value ? doctor_printable(value, false) : NULL;
+	finding->text = doctor_printable(text, true);
 	g_free(text);
 	g_ptr_array_add(result->findings, finding);
 	if (severity(verdict) > severity(result->verdict)) {
@@ -125,8 +125,13 @@ void doctor_fix(struct doctor_report *report, const char *format, ...)
 	text = g_strdup_vprintf(format, args);
 	va_end(args);
 	g_free(finding->fix);
-	finding->fix = printable(text, true);
+	finding->fix = doctor_printable(text, true);
 	g_free(text);
+}
+
+bool doctor_silent(const struct doctor_report *report)
+{
+	return report->current->findings->len == 0;
 }
 
 static void run_check(struct doctor_report *report, const struct doctor_check *check,
@@ -144,7 +149,7 @@ static void run_check(struct doctor_report *report, const struct doctor_check *c
 	}
 	report->current = result;
 	check->run(report, host);
-	if (result->findings->len == 0) {
+	if (doctor_silent(report)) {
 		doctor_add(report, VERDICT_SKIPPED, NULL, NULL,
 			"there is nothing on this host to check it on");
 	}
