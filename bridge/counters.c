@@ -100,13 +100,13 @@ const struct counter counters[] = {
 	{"shot", "not_fetched", COUNTER_DROP, "screenshots taken back before they were read"},
 
 	{"size", "requests", COUNTER_TOTAL, "sizes that viewers asked for"},
-	{"size", "refused", COUNTER_DROP, "sizes refused by --fixed-mode"},
+	{"size", "refused", COUNTER_DROP, "sizes refused for the monitor is fixed"},
 	{"size", "settled", COUNTER_TOTAL, "sizes that viewers still wanted after a moment"},
 	{"size", "unchanged", COUNTER_TOTAL, "sizes that the display had already"},
 	{"size", "without_edid", COUNTER_DROP, "sizes asked of a device that takes no EDID"},
 	{"size", "limited", COUNTER_DROP, "sizes too large for the device"},
-	{"size", "changes", COUNTER_TOTAL, "EDIDs made for viewers"},
-	{"size", "failed", COUNTER_DROP, "EDIDs made for viewers and not taken"},
+	{"size", "changes", COUNTER_TOTAL, "EDIDs given, and monitors unplugged"},
+	{"size", "failed", COUNTER_DROP, "EDIDs that could not be given"},
 
 	{"input", "view_only", COUNTER_LEVEL, "1 where viewers may only look"},
 	{"input", "keys", COUNTER_TOTAL, "presses and releases of keys sent"},

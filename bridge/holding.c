@@ -119,7 +119,9 @@ int holding_set_edid(struct holding *holding, const void *blob, size_t size)
 		return -E2BIG;
 	}
 	pthread_mutex_lock(&holding->lock);
-	memcpy(holding->edid.bytes, blob, size);
+	if (size) {
+		memcpy(holding->edid.bytes, blob, size);
+	}
 	holding->edid.size = size;
 	holding->edid_new = true;
 	holding->edid_asked++;

@@ -42,6 +42,7 @@ static const struct tool events_tool = {
 	.help = "Prints a line for each event of a running bridge until it ends.",
 	.man = "Each line has the time (UTC), the event, and what goes with it: *display-changed*, "
 	       "*mode-changed*, *device-arrived*, *device-lost*, *viewer-came*, *viewer-left*, "
+	       "*display-resize*, *display-edid*, *display-plug*, *display-unplug*, "
 	       "*switch*, *setting-changed*, *password-changed*, *machine-paused*, *machine-runs*, "
 	       "*monitor-connected*, *monitor-lost*, *ending* and others. Changes of the display are "
 	       "told ten times a second at most, and only while somebody watches. *events-lost* says "

@@ -333,6 +333,15 @@ static void test_edid_while_nobody_looks(void **state)
 	assert_int_equal(capture_set_edid(f.capture, blob, 128), 0);
 	capture_attach(f.capture, &next.vgpu, -1);
 	WAIT_FOR(capture_counters(f.capture)->edids == 2);
+	/* What has become of it is for whoever gave it. */
+	WAIT_FOR(capture_edid_outcome(f.capture) == 0);
+	assert_int_equal(capture_set_edid(f.capture, NULL, 0), 0);
+	WAIT_FOR(capture_edid_outcome(f.capture) == 0);
+	assert_int_equal(fake_edid_word(&next, 20), 2);
+	next.edid_error = -EIO;
+	assert_int_equal(capture_set_edid(f.capture, blob, 128), 0);
+	WAIT_FOR(capture_edid_outcome(f.capture) != -EINPROGRESS);
+	assert_int_equal(capture_edid_outcome(f.capture), -EIO);
 	capture_destroy(f.capture);
 	assert_int_equal(next.edid_bytes[BLOB_AT], 0x77);
 	assert_int_equal(next.destroyed, 1);
