@@ -399,7 +399,9 @@ static void end_copy(struct shot *shot)
 	};
 
 	g_strlcpy(picture.text, shot->caught.facts.text, sizeof(picture.text));
+	pthread_mutex_lock(&shot->lock);
 	caught_clear(&shot->caught);
+	pthread_mutex_unlock(&shot->lock);
 	shot->looking = false;
 	if (shot->result < 0) {
 		shot->counters.failed++;
