@@ -27,7 +27,8 @@ struct holding {
 	char sentence[256]; /* for the card, while leaving */
 	bool edid_new;
 	struct plug_edid edid;
-	unsigned edid_asked, edid_done; /* how many were given, and the last of them that is settled */
+	unsigned edid_asked,
+		edid_done; /* how many were given, and the last of them that is settled */
 	int edid_result; /* of that one, 0 or -errno */
 	struct vgpu *vgpu; /* written by the capture thread */
 	struct vgpu_edid limits; /* of the last one that came */
