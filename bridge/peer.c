@@ -73,7 +73,8 @@ void peer_text(const struct peer *peer, char *text, size_t size)
 	case AF_INET6:
 		memcpy(network.s6_addr, &peer->id, sizeof(peer->id));
 		inet_ntop(AF_INET6, &network, address, sizeof(address));
-		snprintf(text, size, "%s/64", address);
+		/* In the network of zeroes nobody is but ourselves, ::1. */
+		snprintf(text, size, peer->id ? "%s/64" : "%s1", address);
 		break;
 	default:
 		snprintf(text, size, "unknown");

@@ -44,7 +44,8 @@ static const struct tool events_tool = {
 	       "*mode-changed*, *device-arrived*, *device-lost*, *viewer-came*, *viewer-left*, "
 	       "*display-resize*, *display-edid*, *display-plug*, *display-unplug*, "
 	       "*switch*, *setting-changed*, *password-changed*, *machine-paused*, *machine-runs*, "
-	       "*monitor-connected*, *monitor-lost*, *ending* and others. Changes of the display are "
+	       "*monitor-connected*, *monitor-lost*, *display-resize*, *display-edid*, *display-plug*, "
+	       "*display-unplug* and *ending*. Changes of the display are "
 	       "told ten times a second at most, and only while somebody watches. *events-lost* says "
 	       "how many events were not told because this program did not read in time. The exit "
 	       "status is 0 when the bridge has said that it ends.",

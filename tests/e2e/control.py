@@ -153,6 +153,23 @@ def reports(setup):
         case.check("'loud'" in verb(setup, "log-level", "loud", code=1), "log-level loud")
 
 
+def peers(setup):
+    """Who looks, as far as the kernel knows."""
+    with setup.bridge("640x480,scene=idle", ["--listen=tcp:[::1]:0,view-only"], tcp=False) as b:
+        case.wait_for("both addresses", 10, lambda: len(b.uris) == 2)
+        with setup.client(b.unix) as one, setup.client(b.tcp) as two:
+            one.size(*SIZE)
+            two.size(*SIZE)
+            viewers = case.wait_for("two viewers", 10,
+                                    lambda: len(status(setup)["viewers"]) == 2
+                                    and status(setup)["viewers"])
+            by_seat = {v["seat"]: v for v in viewers}
+            case.check(by_seat[0]["peer"] == f"process {one.process.pid} of user {os.geteuid()}"
+                       and by_seat[0]["address"].startswith("unix:"), f"{viewers}")
+            case.check(by_seat[1]["peer"] == "::1" and by_seat[1]["view_only"] and
+                       "view-only" in by_seat[1]["address"], f"{viewers}")
+
+
 def frames_in(b, seconds):
     first, begin = b.counters()["capture"]["frames"], time.monotonic()
     time.sleep(seconds)
@@ -513,5 +530,5 @@ def hostile(setup):
 
 
 if __name__ == "__main__":
-    case.main(language, reports, settings, events, names, nowhere, strangers,
+    case.main(language, reports, peers, settings, events, names, nowhere, strangers,
               hostile)
