@@ -22,16 +22,6 @@ static bool is_named(const struct inventory_parent *parent, const char *name)
 		(parent->pci && !g_ascii_strcasecmp(parent->name, name));
 }
 
-static char *list_parents(const struct inventory *inventory)
-{
-	GString *text = g_string_new(NULL);
-
-	for (size_t i = 0; i < inventory->n_parents; i++) {
-		g_string_append_printf(text, "%s%s", i > 0 ? ", " : "", inventory->parents[i].name);
-	}
-	return g_string_free(text, FALSE);
-}
-
 static char *list_types(const struct inventory_parent *parent)
 {
 	GString *text = g_string_new(NULL);
@@ -61,11 +51,27 @@ static const struct inventory_type *find_type(
 	return type;
 }
 
+/* Of those that offer the type, or of all. */
+static char *list_parents(const struct inventory *inventory, const char *type)
+{
+	GString *text = g_string_new(NULL);
+
+	for (size_t i = 0; i < inventory->n_parents; i++) {
+		const struct inventory_parent *parent = &inventory->parents[i];
+
+		if (!type || find_type(parent, type)) {
+			g_string_append_printf(
+				text, "%s%s", text->len > 0 ? ", " : "", parent->name);
+		}
+	}
+	return g_string_free(text, FALSE);
+}
+
 static int choose_parent(const struct inventory *inventory, const char *name, const char *type,
 	const struct inventory_parent **chosen)
 {
-	char *all = list_parents(inventory);
 	unsigned fits = 0;
+	char *all;
 
 	*chosen = NULL;
 	for (size_t i = 0; i < inventory->n_parents; i++) {
@@ -77,6 +83,7 @@ static int choose_parent(const struct inventory *inventory, const char *name, co
 			fits++;
 		}
 	}
+	all = list_parents(inventory, fits > 1 ? type : NULL);
 	if (fits != 1) {
 		if (inventory->n_parents == 0) {
 			log_error("no GPU of this host offers vGPUs: vgpu-bridge doctor tells why");

@@ -190,7 +190,8 @@ def create_several(kernel):
 
 def create_bad(kernel):
     standard(kernel)
-    kernel.sample("mdpy", {"mdpy-xga": (4, "virtual display, 1024x768 framebuffer\n")})
+    for name in ("mdpy", "twin"):
+        kernel.sample(name, {"mdpy-xga": (4, "virtual display, 1024x768 framebuffer\n")})
     for arguments, needles in (
             (["--type=mdpy-xga", "--uuid=12"], ["--uuid", "'12'"]),
             (["--type=mdpy-xga", "--uuid", A, "--uuid", A.upper()], ["--uuid", "twice"]),
@@ -201,6 +202,8 @@ def create_bad(kernel):
             (["--type=mdpy-xga", "--for=linux"], ["--type and --for"]),
             (["--for=macos"], ["--for", "'macos'", "windows, linux"]),
             (["--for=linux"], ["--parent", IGD, "mdpy"]),
+            (["--type=mdpy-xga"], ["mdpy-xga: mdpy, twin; choose"]),
+            (["--type=none"], ["--type", "'none'", f"{IGD}, mdpy, twin"]),
             (["--parent=0000:03:00.0"], ["--parent", "'0000:03:00.0'", IGD, "mdpy"]),
             (["--parent", IGD], ["--type or --for", "i915-GVTg_V5_4 (3 free)"]),
             (["--parent=mdpy", "--for=windows"], ["--for", "mdpy", "Linux"]),
