@@ -23,6 +23,7 @@
 #include "bridge/verbs.h"
 
 #define MAX_SIDE 16384 /* pixels: planes have no larger one */
+#define TRIES 5 /* to fetch a picture */
 
 /* display */
 
@@ -251,6 +252,7 @@ static const char *pointer_text(const char *pointer)
 	return "";
 }
 
+/* An exit code; -EAGAIN: the picture was taken back before it was read. */
 static int save(const char *path, const char *name, JsonObject *object, int fd, bool cursor)
 {
 	int64_t width = member_int(object, "width", 0), height = member_int(object, "height", 0);
@@ -271,8 +273,7 @@ static int save(const char *path, const char *name, JsonObject *object, int fd, 
 	}
 	pixels = fetch(fd, (uint32_t)width, (uint32_t)height);
 	if (!pixels) {
-		log_error("the picture could not be fetched in time: try again");
-		return EXIT_FAILED;
+		return -EAGAIN;
 	}
 	state = state_text(object);
 	picture.title = state;
@@ -293,9 +294,8 @@ static int save(const char *path, const char *name, JsonObject *object, int fd, 
 	return EXIT_OK;
 }
 
-int screenshot_tool(const struct tool_call *call)
+static int shoot(const struct tool_call *call, bool cursor)
 {
-	bool cursor = tool_has(call, "cursor");
 	JsonObject *arguments = json_object_new();
 	int code = EXIT_FAILED, fd = -1;
 	char name[256] = "";
@@ -315,4 +315,18 @@ int screenshot_tool(const struct tool_call *call)
 		close(fd);
 	}
 	return code;
+}
+
+int screenshot_tool(const struct tool_call *call)
+{
+	/* On a machine that is busy a picture may be taken back before we had our turn. */
+	for (int i = 0; i < TRIES; i++) {
+		int code = shoot(call, tool_has(call, "cursor"));
+
+		if (code != -EAGAIN) {
+			return code;
+		}
+	}
+	log_error("the picture could not be fetched in time: try again when the host is less busy");
+	return EXIT_FAILED;
 }
