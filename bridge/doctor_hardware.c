@@ -64,18 +64,19 @@ static void look_at_intel(struct doctor_report *report, const struct doctor_host
 static void look_at_nvidia(struct doctor_report *report, const struct doctor_host *host,
 	const struct doctor_gpu *gpu, const char *path, enum doctor_verdict bad)
 {
-	const struct inventory_parent *parent = parent_at(host, gpu);
-	g_autofree char *file = g_strdup_printf("%s/%s", path,
-		parent && parent->kind == PARENT_NVIDIA_VF ? "nvidia/creatable_vgpu_types"
-							   : "mdev_supported_types");
+	g_autofree char *types = g_strdup_printf("%s/mdev_supported_types", path);
+	g_autofree char *functions = g_strdup_printf("%s/sriov_totalvfs", path);
 
-	if (parent) {
-		doctor_add(report, VERDICT_OK, file, NULL, "NVIDIA GPU with vGPUs (%s)",
-			parent->kind == PARENT_NVIDIA_VF ? "virtual function of its own framework"
-							 : "mdev");
+	if (parent_at(host, gpu)) {
+		doctor_add(report, VERDICT_OK, types, NULL, "NVIDIA GPU with vGPUs (mdev)");
 		return;
 	}
-	doctor_add(report, bad, file, "not there", "NVIDIA GPU (0x%04x, driver %s) without vGPUs",
+	if (gpu->virtual_functions > 0 && host->subject == SUBJECT_NVIDIA) {
+		doctor_add(report, VERDICT_OK, functions, NULL,
+			"NVIDIA GPU with vGPUs on its virtual functions");
+		return;
+	}
+	doctor_add(report, bad, types, "not there", "NVIDIA GPU (0x%04x, driver %s) without vGPUs",
 		gpu->device, gpu->driver[0] ? gpu->driver : "none");
 	doctor_fix(report,
 		"NVIDIA's vGPUs need a GPU that NVIDIA supports for them, the licensed vGPU host "
@@ -132,15 +133,20 @@ void check_gpu(struct doctor_report *report, const struct doctor_host *host)
 	/* What one GPU can't matters only where no other can. */
 	enum doctor_verdict bad = host->subject == SUBJECT_NONE ? VERDICT_FAIL : VERDICT_INFO;
 	size_t functions = 0;
+	size_t parents = 0;
 
 	for (size_t i = 0; i < host->n_gpus; i++) {
 		const struct doctor_gpu *gpu = &host->gpus[i];
 
-		if (gpu->virtual_function && !parent_at(host, gpu)) {
-			functions++;
+		if (gpu->virtual_function) {
+			*(parent_at(host, gpu) ? &parents : &functions) += 1;
 			continue;
 		}
 		look_at_gpu(report, host, gpu, bad);
+	}
+	if (parents > 0) {
+		doctor_add(report, VERDICT_OK, "/sys/bus/pci/devices/*/nvidia/creatable_vgpu_types",
+			NULL, "%zu virtual functions that can carry a vGPU", parents);
 	}
 	if (functions > 0) {
 		doctor_add(report, VERDICT_INFO, "/sys/bus/pci/devices", NULL,

@@ -30,34 +30,29 @@ static const char *const dead_files[] = {
 	"/usr/src/igvtg-xen",
 };
 
-static bool names_module(const char *line, const char *name)
-{
-	char *copy = g_strndup(line, strcspn(line, "# \t\n"));
-	bool same;
-
-	g_strdelimit(copy, "-", '_');
-	same = strcmp(copy, name) == 0;
-	g_free(copy);
-	return same;
-}
-
+/* Lists of modules, one a line, and settings that name several: MODULES=(a b), add_drivers+=" a ". */
 static void look_at_list(
 	struct doctor_report *report, const struct doctor_host *host, const char *path)
 {
 	g_autofree char *text = doctor_read(host, "%s", path);
 	g_auto(GStrv) lines = g_strsplit(text ? text : "", "\n", -1);
 
-	for (size_t i = 0; lines[i]; i++) {
-		for (size_t j = 0; j < G_N_ELEMENTS(dead_modules); j++) {
-			if (!names_module(g_strchug(lines[i]), dead_modules[j].name) ||
-				!doctor_kernel_is(
-					host, dead_modules[j].major, dead_modules[j].minor)) {
-				continue;
-			}
-			doctor_add(report, VERDICT_INFO, path, dead_modules[j].name,
+	for (size_t i = 0; i < G_N_ELEMENTS(dead_modules); i++) {
+		bool named = false;
+
+		for (size_t j = 0; lines[j] && !named; j++) {
+			g_autofree char *line = g_strndup(lines[j], strcspn(lines[j], "#"));
+			g_auto(GStrv) words = NULL;
+
+			g_strdelimit(line, "-", '_');
+			words = g_strsplit_set(line, " \t\r\"'()=+", -1);
+			named = g_strv_contains((const char *const *)words, dead_modules[i].name);
+		}
+		if (named && doctor_kernel_is(host, dead_modules[i].major, dead_modules[i].minor)) {
+			doctor_add(report, VERDICT_INFO, path, dead_modules[i].name,
 				"harmless: there is no module %s any more ('module not found'); %s",
-				dead_modules[j].name, dead_modules[j].instead);
-			doctor_fix(report, "Take the line out of %s.", path);
+				dead_modules[i].name, dead_modules[i].instead);
+			doctor_fix(report, "Take it out of %s.", path);
 		}
 	}
 }
@@ -142,6 +137,8 @@ void check_leftovers(struct doctor_report *report, const struct doctor_host *hos
 	look_at_list(report, host, "/etc/modules");
 	look_at_directory(report, host, "/etc/modules-load.d");
 	look_at_list(report, host, "/etc/initramfs-tools/modules");
+	look_at_list(report, host, "/etc/mkinitcpio.conf");
+	look_at_list(report, host, "/etc/dracut.conf");
 	look_at_directory(report, host, "/etc/dracut.conf.d");
 	look_at_rules(report, host, "/etc/udev/rules.d");
 	look_at_rules(report, host, "/lib/udev/rules.d");

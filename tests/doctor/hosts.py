@@ -85,8 +85,8 @@ HOSTS = [
          {"D31": "info"}, ["Proxmox VE makes it", "is in use by process 100"]),
     Host("nixos-broadwell", gvt("nixos", "6.6.60", 0x1616), words=["Broadwell"]),
     Host("nvidia-mdev", nvidia(), base=NVIDIA, words=["NVIDIA GPU with vGPUs (mdev)"]),
-    Host("nvidia-vf", nvidia_vf(), {"D01": "info"}, base=NVIDIA,
-         words=["virtual function of its own framework"]),
+    Host("nvidia-vf", nvidia_vf(), base=NVIDIA,
+         words=["1 virtual functions that can carry", "vGPUs on its virtual functions"]),
     Host("samples-only", samples(), {"D13": "info", "D08": "info"}, base=OTHERS,
          words=["no GPU, but", "vgpu-bridge create"]),
     # hardware
@@ -127,6 +127,9 @@ HOSTS = [
          .file("/etc/libvirtd/qemu.conf", "x\n"),
          {"D36": "warning"}, ["no module vfio_mdev any more", "no module vfio_virqfd any more",
                               "XenGT is dead", "vgt_mgr", "security_driver", "slip of an old guide"]),
+    Host("old-arch-guide", gvt("arch", "6.12.1-arch1").config(zipped=True)
+         .file("/etc/mkinitcpio.conf", "MODULES=(vfio_pci vfio vfio_iommu_type1 vfio_virqfd)\n"),
+         {"D36": "info"}, ["Take it out of /etc/mkinitcpio.conf"]),
     # module
     Host("kvmgt-not-loaded", without_types().remove("/sys/module/kvmgt"), {"D03": "fail"},
          ["modprobe kvmgt", "/etc/modules-load.d/kvmgt.conf"]),
