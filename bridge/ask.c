@@ -114,13 +114,28 @@ char *ask_name_of(const char *path)
 	return base;
 }
 
-/* "a, b" of paths, for people. */
+static bool is_ambiguous(char **paths, size_t which)
+{
+	char *name = ask_name_of(paths[which]);
+	unsigned same = 0;
+
+	for (size_t i = 0; paths[i]; i++) {
+		char *other = ask_name_of(paths[i]);
+
+		same += !strcmp(name, other);
+		g_free(other);
+	}
+	g_free(name);
+	return same > 1;
+}
+
+/* "a, b" of paths, for people; a name that stands for two is given as its path. */
 static char *list_names(char **paths)
 {
 	GString *list = g_string_new(NULL);
 
 	for (size_t i = 0; paths[i]; i++) {
-		char *base = ask_name_of(paths[i]);
+		char *base = is_ambiguous(paths, i) ? g_strdup(paths[i]) : ask_name_of(paths[i]);
 
 		g_string_append_printf(list, "%s%s", i ? ", " : "", base);
 		g_free(base);
@@ -143,8 +158,8 @@ static char *find_only(char *why, size_t why_size)
 		g_free(list);
 	} else if (paths[1]) {
 		list = list_names(paths);
-		snprintf(why, why_size, "several bridges run: %s; say which one with --on NAME",
-			list);
+		snprintf(why, why_size,
+			"several bridges run: %s; say which one with --on NAME or --on PATH", list);
 		g_free(list);
 	} else {
 		path = g_strdup(paths[0]);

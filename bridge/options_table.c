@@ -548,7 +548,7 @@ const struct option_spec option_specs[] = {
 		.help = "the control socket (NAME.control in the runtime directory)",
 		.man = "Where *status*, *set* and the other commands of *OPERATING A RUNNING BRIDGE* "
 		       "find this bridge, or *none*. By default the socket is "
-		       "_NAME_*.control* in _$RUNTIME_DIRECTORY_, or root's _/run/vgpu-bridge_, or "
+		       "_NAME_*.control* in _$VGPU_BRIDGE_CONTROL_DIR_, _$RUNTIME_DIRECTORY_, or root's _/run/vgpu-bridge_, or "
 		       "a user's _$XDG_RUNTIME_DIR/vgpu-bridge_; _NAME_ is that of *--name*, of "
 		       "the virtual machine, the UUID of the vGPU, or a word for the source such "
 		       "as *simulated*, and has *-*_PID_ added where it is in use. Where that "

@@ -12,6 +12,14 @@
 
 #define SYSTEM_DIRECTORY "/run/vgpu-bridge"
 
+/* Instead of all others, where bridges are not to be mixed with those of the machine. */
+static char *chosen_directory(void)
+{
+	const char *text = g_getenv("VGPU_BRIDGE_CONTROL_DIR");
+
+	return text && *text == '/' ? g_strdup(text) : NULL;
+}
+
 /* systemd may name several, with colons: the first. NULL without. */
 static char *systemd_directory(void)
 {
@@ -48,9 +56,12 @@ static int make(const char *path, mode_t mode, char *why, size_t why_size)
 
 char *place_directory(char *why, size_t why_size)
 {
-	char *path = systemd_directory();
+	char *path = chosen_directory();
 	mode_t mode = 0700;
 
+	if (!path) {
+		path = systemd_directory();
+	}
 	if (!path && geteuid() != 0) {
 		path = user_directory();
 	}
@@ -67,9 +78,15 @@ char *place_directory(char *why, size_t why_size)
 
 char **place_directories(void)
 {
-	char *all[] = {systemd_directory(), user_directory(), g_strdup(SYSTEM_DIRECTORY)};
+	char *chosen = chosen_directory();
+	char *all[] = {chosen, NULL, NULL};
 	GPtrArray *list = g_ptr_array_new();
 
+	if (!chosen) {
+		all[0] = systemd_directory();
+		all[1] = user_directory();
+		all[2] = g_strdup(SYSTEM_DIRECTORY);
+	}
 	for (size_t i = 0; i < G_N_ELEMENTS(all); i++) {
 		bool known = !all[i];
 

@@ -15,7 +15,7 @@ struct options;
 #define PLACE_NAME_MAX 60 /* bytes of a bridge's name in a file name */
 
 /*
- * The directory for a new socket, which is made if it has to be: systemd's $RUNTIME_DIRECTORY, root's
+ * The directory for a new socket, which is made if it has to be: $VGPU_BRIDGE_CONTROL_DIR, systemd's $RUNTIME_DIRECTORY, root's
  * /run/vgpu-bridge, or a user's $XDG_RUNTIME_DIR/vgpu-bridge. NULL with one line in why.
  */
 char *place_directory(char *why, size_t why_size);

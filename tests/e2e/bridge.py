@@ -50,7 +50,7 @@ class Bridge:
 
     def start(self, seconds=20):
         # Its control socket is among the files of the test.
-        environment = dict(os.environ, RUNTIME_DIRECTORY=self.setup.directory)
+        environment = dict(os.environ, VGPU_BRIDGE_CONTROL_DIR=self.setup.directory)
         self.process = subprocess.Popen(
             self.command_line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, bufsize=1, env=environment)

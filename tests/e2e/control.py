@@ -17,7 +17,7 @@ SIZE = (640, 480)
 
 
 def environment(setup):
-    return dict(os.environ, RUNTIME_DIRECTORY=setup.directory, XDG_RUNTIME_DIR="")
+    return dict(os.environ, VGPU_BRIDGE_CONTROL_DIR=setup.directory)
 
 
 def verb(setup, *words, text=None, code=0):
@@ -341,6 +341,23 @@ def names(setup):
         case.check("no bridge runs" in verb(setup, "status", code=1), "--control=none")
 
 
+def directories(setup):
+    """systemd's directory and a user's: both are looked into, and one name in both is told apart."""
+    for name in ("systemd", "user", "user/vgpu-bridge"):
+        os.mkdir(setup.path(name))
+    where = {"RUNTIME_DIRECTORY": setup.path("systemd"), "XDG_RUNTIME_DIR": setup.path("user")}
+    paths = [setup.path("systemd/twin.control"), setup.path("user/vgpu-bridge/twin.control")]
+    with setup.bridge("640x480", [f"--control=unix:{paths[0]}"], unix=False) as one, \
+            setup.bridge("640x480", [f"--control=unix:{paths[1]}"], unix=False, control=False):
+        result = subprocess.run([setup.program, "status"], capture_output=True, text=True,
+                                env=dict(os.environ, **where), timeout=60)
+        case.check(result.returncode == 1 and all(path in result.stderr for path in paths),
+                   f"{result}")
+        result = subprocess.run([setup.program, "status", "--on", "twin"], capture_output=True,
+                                text=True, env=dict(os.environ, **where), timeout=60)
+        case.check(f"process {one.pid}" in result.stdout, f"{result}")
+
+
 def nowhere(setup):
     """Where no socket can be made the bridge serves without, and says so."""
     blocker = setup.path("file")
@@ -530,5 +547,5 @@ def hostile(setup):
 
 
 if __name__ == "__main__":
-    case.main(language, reports, peers, settings, events, names, nowhere, strangers,
+    case.main(language, reports, peers, settings, events, names, directories, nowhere, strangers,
               hostile)
