@@ -150,8 +150,10 @@ static void run_check(struct doctor_report *report, const struct doctor_check *c
 	report->current = result;
 	check->run(report, host);
 	if (doctor_silent(report)) {
-		doctor_add(report, VERDICT_SKIPPED, NULL, NULL,
-			"there is nothing on this host to check it on");
+		doctor_add(report, VERDICT_SKIPPED, NULL, NULL, "%s",
+			check->layer >= LAYER_QEMU && !host->machine
+				? "no virtual machine was chosen: give --vm NAME or --vm PID"
+				: "there is nothing on this host to check it on");
 	}
 	report->current = NULL;
 }

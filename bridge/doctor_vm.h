@@ -17,6 +17,9 @@
 /* Where a check has nothing to look at; the texts say the same in all. */
 #define NO_VM "no virtual machine was chosen: give --vm NAME or --vm PID"
 
+/* Where the kernel tells of which type a vGPU is. */
+#define TYPE_LINK "/sys/bus/mdev/devices/%s/mdev_type"
+
 enum vm_gpu_kind {
 	VM_GPU_GVT,
 	VM_GPU_NVIDIA,

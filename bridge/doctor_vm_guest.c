@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The render node that a vGPU's pictures need, and what the guest shows. */
-#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "bridge/ask.h"
 #include "bridge/doctor_vm.h"
@@ -27,13 +28,16 @@ static char *render_node(const struct doctor_host *host, const char *address)
 static void check_render_access(struct doctor_report *report, const struct doctor_host *host,
 	const char *node, const char *by_path)
 {
-	g_autofree char *full = g_strconcat(host->root ? host->root : "", node, NULL);
+	int fd = doctor_open(host, O_PATH, node);
 	struct doctor_user user;
 	struct stat status;
 	char mode[96];
 
-	if (stat(full, &status) < 0) {
-		doctor_add(report, VERDICT_WARNING, node, strerror(errno),
+	if (fd < 0 || fstat(fd, &status) < 0) {
+		if (fd >= 0) {
+			close(fd);
+		}
+		doctor_add(report, VERDICT_WARNING, node, "not there",
 			"the GPU has a render node, but it is not in /dev: in a container it has to "
 			"be given to it");
 		doctor_fix(report,
@@ -42,6 +46,7 @@ static void check_render_access(struct doctor_report *report, const struct docto
 			node);
 		return;
 	}
+	close(fd);
 	snprintf(mode, sizeof(mode), "mode %04o, owner %u, group %u", status.st_mode & 07777,
 		status.st_uid, status.st_gid);
 	if (!doctor_user_read(host, "self", &user) ||
@@ -168,6 +173,7 @@ void check_resolution(struct doctor_report *report, const struct doctor_host *ho
 		const struct inventory_parent *parent =
 			gpu->vgpu ? inventory_parent(&host->inventory, gpu->vgpu->parent) : NULL;
 		unsigned width = 0, height = 0;
+		g_autofree char *path = g_strdup_printf(TYPE_LINK, gpu->name);
 		char text[64];
 
 		if (gpu->kind != VM_GPU_GVT) {
@@ -185,13 +191,13 @@ void check_resolution(struct doctor_report *report, const struct doctor_host *ho
 		}
 		snprintf(text, sizeof(text), "%ux%u", width, height);
 		if (width > 0 && width <= 1024) {
-			doctor_add(report, VERDICT_INFO, gpu->name, gpu->vgpu->type,
+			doctor_add(report, VERDICT_INFO, path, gpu->vgpu->type,
 				"this type shows %s at most", text);
 			doctor_fix(report,
 				"for 1920x1200 a type _4 or larger: vgpu-bridge create --type "
 				"i915-GVTg_V5_4; the machine has to be given the new one");
 		} else {
-			doctor_add(report, VERDICT_OK, gpu->name, gpu->vgpu->type,
+			doctor_add(report, VERDICT_OK, path, gpu->vgpu->type,
 				"the guest may show up to %s; the size follows the viewer, or "
 				"vgpu-bridge display resize",
 				width > 0 ? text : "1920x1200");

@@ -331,12 +331,13 @@ void check_windows_type(struct doctor_report *report, const struct doctor_host *
 
 	for (guint i = 0; (gpu = doctor_vm_gpu(host, i)); i++) {
 		const char *windows = doctor_vm_windows(host->machine);
+		g_autofree char *path = g_strdup_printf(TYPE_LINK, gpu->name);
 
 		if (gpu->kind != VM_GPU_GVT) {
 			continue;
 		}
 		if (windows && g_str_has_suffix(doctor_vm_type(gpu), "_8")) {
-			doctor_add(report, VERDICT_WARNING, gpu->name, gpu->vgpu->type,
+			doctor_add(report, VERDICT_WARNING, path, gpu->vgpu->type,
 				"the guest looks like Windows (by %s), whose driver wants more than the "
 				"64 MB of this type: Code 43, or a boot that never ends",
 				windows);
@@ -344,7 +345,7 @@ void check_windows_type(struct doctor_report *report, const struct doctor_host *
 				"vgpu-bridge create --for windows makes a larger one; in the guest use "
 				"Intel's driver for the 6th to 10th generation (gfx_win_101.21xx)");
 		} else {
-			doctor_add(report, VERDICT_OK, gpu->name, gpu->vgpu->type,
+			doctor_add(report, VERDICT_OK, path, gpu->vgpu->type,
 				windows ? "the type is large enough for Windows"
 					: "the guest does not look like Windows; any type will do");
 		}

@@ -13,6 +13,9 @@ import tempfile
 
 import hosts_vm
 
+# Trees are many small files: in memory they are made ten times faster.
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
 CODES = {"ok": 0, "warning": 1, "fail": 2}
 
 
@@ -45,7 +48,7 @@ def verdicts(report):
 
 
 def check_host(program, name, host):
-    with tempfile.TemporaryDirectory() as root:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as root:
         build(root, host)
         done = run(program, root, host["machine"], "--json")
         problems = []
@@ -77,7 +80,7 @@ def check_host(program, name, host):
 
 def check_not_found(program):
     problems = []
-    with tempfile.TemporaryDirectory() as root:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as root:
         build(root, hosts_vm.NOT_FOUND_HOST)
         for machine, text in hosts_vm.NOT_FOUND.items():
             done = run(program, root, machine)
