@@ -235,7 +235,13 @@ static int receive(struct asked *asked, gint64 deadline)
 	ssize_t n;
 
 	if (deadline >= 0) {
-		wait = (int)MAX((deadline - g_get_monotonic_time()) / 1000, 0);
+		gint64 left = (deadline - g_get_monotonic_time()) / 1000;
+
+		/* Also of one that never stops talking, but for the answer. */
+		if (left <= 0) {
+			return -ETIMEDOUT;
+		}
+		wait = (int)left;
 	}
 	rc = poll(&poll_fd, 1, wait);
 	if (rc < 0) {

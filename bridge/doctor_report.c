@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "bridge/doctor_impl.h"
+#include "bridge/printable.h"
 
 /* A line of a log or a file is shown no longer than this. */
 #define VALUE_MAX_CHARACTERS 400
@@ -41,29 +42,15 @@ const char *doctor_verdict_name(enum doctor_verdict verdict)
 /* Files, logs and names of machines end on a terminal and in JSON. */
 char *doctor_printable(const char *text, bool keep_lines)
 {
-	char *valid = g_utf8_make_valid(text, -1);
-	GString *out = g_string_new(NULL);
-	size_t count = 0;
+	char *printable = printable_copy(text, keep_lines), *cut;
 
-	for (const char *at = valid; *at; at = g_utf8_next_char(at)) {
-		gunichar c = g_utf8_get_char(at);
-
-		if (!keep_lines && count++ == VALUE_MAX_CHARACTERS) {
-			g_string_append(out, "...");
-			break;
-		}
-		if (c == '\n' && keep_lines) {
-			g_string_append_c(out, '\n');
-		} else if (c == '\t' || c == '\n') {
-			g_string_append_c(out, ' ');
-		} else if (g_unichar_iscntrl(c)) {
-			g_string_append_c(out, '?');
-		} else {
-			g_string_append_unichar(out, c);
-		}
+	if (!keep_lines && g_utf8_strlen(printable, -1) > VALUE_MAX_CHARACTERS) {
+		*g_utf8_offset_to_pointer(printable, VALUE_MAX_CHARACTERS) = '\0';
+		cut = g_strconcat(printable, "...", NULL);
+		g_free(printable);
+		return cut;
 	}
-	g_free(valid);
-	return g_string_free(out, FALSE);
+	return printable;
 }
 
 static void free_finding(gpointer data)

@@ -13,6 +13,7 @@
 #include "bridge/ask.h"
 #include "bridge/manage.h"
 #include "bridge/members.h"
+#include "bridge/printable.h"
 #include "render/format.h"
 #include "vfio/device.h"
 #include "vfio/vgpu.h"
@@ -99,6 +100,7 @@ static void fill_state(struct shown *shown, JsonObject *state, const char *bridg
 		shown->text = g_strdup_printf("nothing, says the bridge %s%s%s", bridge,
 			text ? ": " : "", text ? text : "");
 	}
+	printable_make(shown->text);
 }
 
 static bool ask_bridges(

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bridge/printable.h"
+
 /* Libraries complain of each bad connection, and anybody can make those. */
 #define LIBRARY_WINDOW_S 10
 #define LIBRARY_LINES 20
@@ -35,16 +37,6 @@ enum log_level log_level(void)
 	return (enum log_level)atomic_load_explicit(&logger.level, memory_order_relaxed);
 }
 
-/* A message is one line, whatever a device's or a library's text holds. */
-static void make_one_line(char *text)
-{
-	for (; *text; text++) {
-		if ((unsigned char)*text < 0x20 || *text == 0x7f) {
-			*text = ' ';
-		}
-	}
-}
-
 static void write_line(enum log_level level, const char *format, va_list arguments)
 {
 	static const char *const words[] = {"error: ", "warning: ", "", "debug: "};
@@ -60,7 +52,8 @@ static void write_line(enum log_level level, const char *format, va_list argumen
 	}
 	/* One byte stays free for the newline. */
 	vsnprintf(line + n, sizeof(line) - 1 - (size_t)n, format, arguments);
-	make_one_line(line);
+	/* A message is one line, whatever a device's, a guest's or a library's text holds. */
+	printable_make(line);
 	length = strlen(line);
 	line[length++] = '\n';
 	/* One write: lines of several threads don't mix. There is nowhere to report a failure. */

@@ -3,16 +3,28 @@
 
 #ifdef HAVE_SYSTEMD
 
+#include <glib.h>
 #include <systemd/sd-daemon.h>
+
+#include "bridge/printable.h"
+
+/* It may name a machine or a device; a second line of it would be another word to systemd. */
+static void send_status(const char *before, const char *status)
+{
+	char *line = printable_copy(status, false);
+
+	sd_notifyf(0, "%sSTATUS=%s", before, line);
+	g_free(line);
+}
 
 void notify_ready(const char *status)
 {
-	sd_notifyf(0, "READY=1\nSTATUS=%s", status);
+	send_status("READY=1\n", status);
 }
 
 void notify_status(const char *status)
 {
-	sd_notifyf(0, "STATUS=%s", status);
+	send_status("", status);
 }
 
 void notify_stopping(void)

@@ -8,6 +8,7 @@
 #include "bridge/log.h"
 #include "bridge/members.h"
 #include "bridge/options.h"
+#include "bridge/printable.h"
 #include "bridge/tools.h"
 #include "bridge/verbs.h"
 
@@ -61,7 +62,10 @@ int log_level_tool(const struct tool_call *call)
 		? member_string(json_node_get_object(answer), "level")
 		: NULL;
 	if (!call->n_arguments && level) {
-		printf("%s\n", level);
+		char *printable = printable_copy(level, false);
+
+		printf("%s\n", printable);
+		g_free(printable);
 	}
 	json_node_unref(answer);
 	return EXIT_OK;

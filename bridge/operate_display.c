@@ -19,6 +19,7 @@
 #include "bridge/options.h"
 #include "bridge/options_table.h"
 #include "bridge/png_file.h"
+#include "bridge/printable.h"
 #include "bridge/tools.h"
 #include "bridge/verbs.h"
 
@@ -226,6 +227,7 @@ static uint32_t *fetch(int fd, uint32_t width, uint32_t height)
 static char *state_text(JsonObject *object)
 {
 	const char *state = member_string(object, "state"), *text = member_string(object, "text");
+	char *card;
 
 	if (!g_strcmp0(state, "picture")) {
 		return g_strdup("the guest's picture");
@@ -233,8 +235,10 @@ static char *state_text(JsonObject *object)
 	if (!g_strcmp0(state, "paused")) {
 		return g_strdup("the guest's last picture, marked: the virtual machine is paused");
 	}
-	return g_strdup_printf("a card (%s): %s", state ? state : "unknown",
-		text && g_utf8_validate(text, -1, NULL) ? text : "there is no picture");
+	card = g_strdup_printf(
+		"a card (%s): %s", state ? state : "unknown", text ? text : "there is no picture");
+	printable_make(card);
+	return card;
 }
 
 /* What a picture without its pointer would leave open. */

@@ -9,17 +9,17 @@
 #include "bridge/members.h"
 #include "bridge/operate.h"
 #include "bridge/options.h"
+#include "bridge/printable.h"
 #include "bridge/tools.h"
 #include "bridge/verbs.h"
 
 /* Text of a bridge, and so of a guest: nothing of it shall move the terminal's cursor. */
 static void print_text(const char *text)
 {
-	for (; text && *text; text++) {
-		unsigned char c = (unsigned char)*text;
+	char *printable = printable_copy(text, false);
 
-		putchar(c < 0x20 || c == 0x7f ? '?' : c);
-	}
+	fputs(printable, stdout);
+	g_free(printable);
 }
 
 static void print_label(const char *label)

@@ -11,6 +11,7 @@
 #include "bridge/metrics.h"
 #include "bridge/operate.h"
 #include "bridge/options.h"
+#include "bridge/printable.h"
 #include "bridge/tools.h"
 #include "bridge/verbs.h"
 
@@ -37,11 +38,7 @@ static void print_event(JsonObject *event)
 			g_free(text);
 		}
 	}
-	for (char *c = line->str; *c; c++) {
-		if ((unsigned char)*c < 0x20 || *c == 0x7f) {
-			*c = '?';
-		}
-	}
+	printable_make(line->str);
 	printf("%s\n", line->str);
 	g_string_free(line, TRUE);
 }

@@ -31,8 +31,13 @@ static char *systemd_directory(void)
 static char *user_directory(void)
 {
 	const char *text = g_getenv("XDG_RUNTIME_DIR");
+	struct stat status;
 
-	return text && *text == '/' ? g_build_filename(text, "vgpu-bridge", NULL) : NULL;
+	/* Root may have kept a user's (su, sudo -E), whose sockets should not get root's passwords. */
+	if (!text || *text != '/' || stat(text, &status) < 0 || status.st_uid != geteuid()) {
+		return NULL;
+	}
+	return g_build_filename(text, "vgpu-bridge", NULL);
 }
 
 /* Others may have it made, with the mode that they like. */

@@ -4,7 +4,12 @@
 #include <json-glib/json-glib.h>
 #include <string.h>
 
+#include "bridge/line.h"
+
 #define DEFAULT_MEMORY (128ull << 20)
+
+/* Any user may start a process of QEMU's name, with any argument. */
+static const struct line_limits limits = {.depth = 32, .parts = 1 << 12};
 
 /* The key of what stands first without one. */
 static const char *implied_key(const char *option)
@@ -63,12 +68,13 @@ static void parse_values(GHashTable *values, const char *text, const char *impli
 /* libvirt writes -device and -object so. Members that hold objects are of no use to us. */
 static bool parse_json(GHashTable *values, const char *text)
 {
-	g_autoptr(JsonNode) node = json_from_string(text, NULL);
+	const char *wrong;
+	g_autoptr(JsonNode) node = line_parse(text, strlen(text), &limits, &wrong);
 	JsonObjectIter iter;
 	const char *key;
 	JsonNode *member;
 
-	if (!node || !JSON_NODE_HOLDS_OBJECT(node)) {
+	if (!node) {
 		return false;
 	}
 	json_object_iter_init(&iter, json_node_get_object(node));

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bridge/line.h"
+#include "bridge/printable.h"
 #include "bridge/vm.h"
 
 #define AGENT_NAME "com.redhat.spice.0"
@@ -13,6 +15,9 @@
 #define GUEST_AGENT_NAME "org.qemu.guest_agent.0" /* libvirt's, or its tools' */
 #define LIBVIRT_MONITOR "charmonitor" /* QEMU's name for libvirt's own monitor */
 #define MAX_XML (4 << 20) /* bytes */
+
+/* Of an argument in JSON, which any user's process may have. */
+static const struct line_limits limits = {.depth = 32, .parts = 1 << 12};
 
 void unit_facts_init(struct unit_facts *facts)
 {
@@ -34,15 +39,12 @@ void unit_facts_finish(struct unit_facts *facts)
 	g_ptr_array_unref(facts->ports);
 }
 
-/* What may stand in a line of the configuration. */
+/* What may stand in a line of the configuration, and on root's terminal. */
 static bool is_plain(const char *text)
 {
-	for (; text && *text; text++) {
-		if (g_ascii_iscntrl(*text)) {
-			return false;
-		}
-	}
-	return text != NULL;
+	g_autofree char *printable = printable_copy(text, false);
+
+	return text && !strcmp(text, printable);
 }
 
 static bool is_path(const char *text)
@@ -97,12 +99,12 @@ static GHashTable *parse_value(const char *value)
 	GHashTable *table = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 
 	if (*value == '{') {
-		JsonNode *node = json_from_string(value, NULL);
+		const char *key, *wrong;
+		JsonNode *node = line_parse(value, strlen(value), &limits, &wrong);
 		JsonObjectIter iter;
-		const char *key;
 		JsonNode *member;
 
-		if (node && JSON_NODE_HOLDS_OBJECT(node)) {
+		if (node) {
 			json_object_iter_init(&iter, json_node_get_object(node));
 			while (json_object_iter_next(&iter, &key, &member)) {
 				if (JSON_NODE_HOLDS_VALUE(member) &&
