@@ -437,8 +437,8 @@ void check_region_crash(struct doctor_report *report, const struct doctor_host *
 				"QEMU 10.1 can crash with display=on on an NVIDIA vGPU, whose console "
 				"is a region beyond those that it counts (vfio_region_setup, index 9)");
 			doctor_fix(report,
-				"set display=off and let the bridge show it, or use QEMU 10.0, or 10.2 "
-				"and later");
+				"set display=off and let the bridge show it, or use QEMU 10.0, or one later "
+				"than 10.1");
 		} else {
 			doctor_add(report, VERDICT_OK, host->machine->path, text,
 				shown ? "this QEMU reads the console's region"

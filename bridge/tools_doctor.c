@@ -28,7 +28,8 @@ static const struct tool doctor_tool = {
 				.argument = "NAME|PID",
 				.help = "look at this virtual machine too",
 				.man = "Look at this virtual machine too: a name as QEMU or libvirt "
-				       "has it, or the number of its QEMU."},
+				       "has it, or the number of its QEMU. A domain that does not run is looked at in "
+				       "libvirt's file of it, which wants root."},
 			{.name = "json", .help = "print JSON"},
 			{.name = "root",
 				.argument = "DIR",
