@@ -91,30 +91,14 @@ void check_render_node(struct doctor_report *report, const struct doctor_host *h
 	}
 }
 
-/* A member of an answer, however deep it lies in objects. */
-static const char *find_text(JsonNode *node, const char *name, unsigned depth)
+/* What a bridge's status says of the display; NULL: nothing. */
+static JsonObject *display_of(JsonNode *answer)
 {
-	JsonObjectIter iter;
-	const char *key;
-	JsonNode *member;
+	JsonObject *object =
+		answer && JSON_NODE_HOLDS_OBJECT(answer) ? json_node_get_object(answer) : NULL;
+	JsonNode *display = object ? json_object_get_member(object, "display") : NULL;
 
-	if (!node || !JSON_NODE_HOLDS_OBJECT(node) || depth > 4) {
-		return NULL;
-	}
-	json_object_iter_init(&iter, json_node_get_object(node));
-	while (json_object_iter_next(&iter, &key, &member)) {
-		const char *found;
-
-		if (strcmp(key, name) == 0 && JSON_NODE_HOLDS_VALUE(member) &&
-			json_node_get_value_type(member) == G_TYPE_STRING) {
-			return json_node_get_string(member);
-		}
-		found = find_text(member, name, depth + 1);
-		if (found) {
-			return found;
-		}
-	}
-	return NULL;
+	return display && JSON_NODE_HOLDS_OBJECT(display) ? json_node_get_object(display) : NULL;
 }
 
 #define NO_PLANE_FIX                                                                                \
@@ -126,16 +110,16 @@ static void ask_bridge(struct doctor_report *report, const struct doctor_host *h
 	char why[512] = "";
 	struct asked *asked = ask_open(host->machine->name, why, sizeof(why));
 	JsonNode *answer = asked ? ask(asked, "status", NULL, NULL, why, sizeof(why)) : NULL;
-	const char *card = find_text(answer, "card", 0);
-	const char *screen = find_text(answer, "screen", 0);
-	const char *seen = card ? card : screen;
+	JsonObject *display = display_of(answer);
+	const char *seen =
+		display ? json_object_get_string_member_with_default(display, "text", NULL) : NULL;
 
-	if (!answer) {
+	if (!display) {
 		doctor_add(report, VERDICT_SKIPPED, NULL, why[0] ? why : NULL,
 			"only a running bridge can tell whether the guest shows a picture: "
 			"vgpu-bridge serve --vm %s",
 			host->machine->name);
-	} else if (card && card[0]) {
+	} else if (!json_object_has_member(display, "plane")) {
 		doctor_add(report, VERDICT_WARNING, "status of the bridge", seen,
 			"the guest shows no picture (\"Guest has not initialized the display yet\")");
 		doctor_fix(report, NO_PLANE_FIX);
