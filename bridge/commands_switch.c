@@ -68,9 +68,17 @@ void serve_conclude_switch(struct server *server)
 	conclude(server, NULL);
 }
 
+/* Whoever is answered may have sent the next switch already, which begins before this returns. */
+static void conclude_all(struct server *server, const char *refused)
+{
+	while (server->switching) {
+		conclude(server, refused);
+	}
+}
+
 void serve_abandon_switch(struct server *server)
 {
-	conclude(server, "the bridge ends");
+	conclude_all(server, "the bridge ends");
 }
 
 static gboolean on_patience(gpointer data)
@@ -85,7 +93,7 @@ static gboolean on_patience(gpointer data)
 static void run_switch(struct server *server, struct request *request, JsonObject *arguments)
 {
 	const char *to = json_object_get_string_member(arguments, "to");
-	const struct guest *before = server->shown;
+	const struct guest *before;
 	char why[2048];
 
 	if (server->n_guests == 1) {
@@ -94,17 +102,18 @@ static void run_switch(struct server *server, struct request *request, JsonObjec
 			server->guests[0].name);
 		return;
 	}
-	conclude(server, "another switch came before this one's device");
 	if (serve_find(server, to, why, sizeof(why)) < 0) {
 		request_refuse(request, "%s", why);
 		return;
 	}
+	conclude_all(server, "another switch came before this one's device");
+	before = server->shown;
 	server->switching = request;
 	serve_switch(server, to);
 	if (server->switching &&
 		(server->shown == before || !server->shown || server->shown->present)) {
 		conclude(server, NULL);
-	} else if (server->switching) {
+	} else if (server->switching && !server->switch_timer) {
 		server->switch_timer = g_timeout_add(PATIENCE_MS, on_patience, server);
 	}
 }

@@ -152,8 +152,10 @@ static void on_told(void *data, const char *event)
 {
 	const struct guest *guest = data;
 	JsonObject *object = json_object_new();
+	char *valid = g_utf8_make_valid(guest->name, -1);
 
-	json_object_set_string_member(object, "source", guest->name);
+	json_object_set_string_member(object, "source", valid);
+	g_free(valid);
 	event_tell(guest->server, event, object);
 }
 
