@@ -25,16 +25,15 @@ static const char *root_of(const struct doctor_host *host)
 /* A file in one go, with zeros in it where it has some. -errno. */
 static int read_file(const struct doctor_host *host, const char *path, bool end, GString **text)
 {
-	g_autofree char *full = g_strconcat(root_of(host), path, NULL);
 	const size_t most = end ? MAX_LOG : MAX_FILE;
 	char buffer[4096];
 	ssize_t n = 1;
 	struct stat status;
-	int fd = open(full, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int fd = doctor_open(host, O_RDONLY, path);
 	int rc = 0;
 
 	if (fd < 0) {
-		return -errno;
+		return fd;
 	}
 	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode)) {
 		close(fd);

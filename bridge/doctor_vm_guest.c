@@ -108,7 +108,9 @@ static JsonObject *display_of(JsonNode *answer)
 static void ask_bridge(struct doctor_report *report, const struct doctor_host *host)
 {
 	char why[512] = "";
-	struct asked *asked = ask_open(host->machine->name, why, sizeof(why));
+	const char *name = host->machine->name;
+	/* With slashes it would be the path of any socket, and a process names itself as it likes. */
+	struct asked *asked = strchr(name, '/') ? NULL : ask_open(name, why, sizeof(why));
 	JsonNode *answer = asked ? ask(asked, "status", NULL, NULL, why, sizeof(why)) : NULL;
 	JsonObject *display = display_of(answer);
 	const char *seen =
@@ -118,7 +120,7 @@ static void ask_bridge(struct doctor_report *report, const struct doctor_host *h
 		doctor_add(report, VERDICT_SKIPPED, NULL, why[0] ? why : NULL,
 			"only a running bridge can tell whether the guest shows a picture: "
 			"vgpu-bridge serve --vm %s",
-			host->machine->name);
+			name);
 	} else if (!json_object_has_member(display, "plane")) {
 		doctor_add(report, VERDICT_WARNING, "status of the bridge", seen,
 			"the guest shows no picture (\"Guest has not initialized the display yet\")");

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Which QEMU and which libvirt it is. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "bridge/doctor_vm.h"
 #include "bridge/program_version.h"
+
+#define MAX_STATUS (64 << 20) /* bytes of dpkg's database; large ones have 10 MiB */
 
 static bool is_known(const struct doctor_version *version)
 {
@@ -68,20 +72,39 @@ static void from_log(const char *log, struct doctor_version *qemu, struct doctor
 	}
 }
 
+/* A text that is longer than doctor_read() gives: some MiB. NULL: it is not there. */
+static char *read_long(const struct doctor_host *host, const char *path)
+{
+	int fd = doctor_open(host, O_RDONLY, path);
+	GMappedFile *file = NULL;
+	char *text = NULL;
+	struct stat info;
+
+	if (fd < 0) {
+		return NULL;
+	}
+	if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_size <= MAX_STATUS) {
+		file = g_mapped_file_new_from_fd(fd, FALSE, NULL);
+	}
+	if (file) {
+		text = g_strndup(g_mapped_file_get_contents(file), g_mapped_file_get_length(file));
+		g_mapped_file_unref(file);
+	}
+	close(fd);
+	return text;
+}
+
 /* The Debian package's, of dpkg's database. */
 static bool from_dpkg(
 	const struct doctor_host *host, const char *package, struct doctor_version *version)
 {
-	g_autofree char *path =
-		g_strconcat(host->root ? host->root : "", "/var/lib/dpkg/status", NULL);
-	g_autofree char *text = NULL;
+	g_autofree char *text = read_long(host, "/var/lib/dpkg/status");
 	g_autofree char *head = g_strdup_printf("Package: %s\n", package);
 	const char *at;
 	const char *found;
 	const char *end;
 
-	/* More than doctor_read() may give: some MiB. */
-	if (!g_file_get_contents(path, &text, NULL, NULL)) {
+	if (!text) {
 		return false;
 	}
 	at = g_str_has_prefix(text, head) ? text : NULL;
@@ -164,6 +187,14 @@ static bool from_path(const char *program, struct doctor_version *version)
 	return false;
 }
 
+/* A process calls itself as it likes, and --version makes not every program harmless. */
+static bool is_called_qemu(const char *program)
+{
+	g_autofree char *base = g_path_get_basename(program);
+
+	return strstr(base, "qemu-system-") || !strcmp(base, "qemu-kvm") || !strcmp(base, "kvm");
+}
+
 /* Only what nobody but root could have put there is started. */
 static bool from_program(const char *program, struct doctor_version *version)
 {
@@ -171,9 +202,9 @@ static bool from_program(const char *program, struct doctor_version *version)
 	struct program_version answer;
 	struct stat status;
 
-	if (program[0] != '/' || stat(program, &status) < 0 || !S_ISREG(status.st_mode) ||
-		status.st_uid != 0 || (status.st_mode & (S_IWGRP | S_IWOTH)) ||
-		(status.st_mode & (S_ISUID | S_ISGID)) ||
+	if (program[0] != '/' || !is_called_qemu(program) || stat(program, &status) < 0 ||
+		!S_ISREG(status.st_mode) || status.st_uid != 0 ||
+		(status.st_mode & (S_IWGRP | S_IWOTH)) || (status.st_mode & (S_ISUID | S_ISGID)) ||
 		program_version_ask(programs, &answer) < 0) {
 		return false;
 	}

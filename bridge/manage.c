@@ -455,6 +455,16 @@ char *mdevctl_find(const char *root)
 	return path;
 }
 
+/* In the child: whoever made the vGPU holds its signals back, but mdevctl may be ended. */
+static void let_signals_in(gpointer data)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+}
+
 int mdevctl_run(const char *mdevctl, const char *const *arguments, char **said)
 {
 	GPtrArray *argv = g_ptr_array_new();
@@ -470,8 +480,8 @@ int mdevctl_run(const char *mdevctl, const char *const *arguments, char **said)
 	}
 	g_ptr_array_add(argv, NULL);
 	*said = NULL;
-	if (!g_spawn_sync(NULL, (char **)argv->pdata, NULL, G_SPAWN_DEFAULT, NULL, NULL, &output,
-		    &errors, &status, &error)) {
+	if (!g_spawn_sync(NULL, (char **)argv->pdata, NULL, G_SPAWN_DEFAULT, let_signals_in, NULL,
+		    &output, &errors, &status, &error)) {
 		*said = g_strdup(error->message);
 		g_error_free(error);
 		rc = -EIO;

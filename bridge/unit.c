@@ -64,6 +64,12 @@ static void tell_notes(const char *root, const char *vm, const struct unit_facts
 			"sockets are not known; start it, or add them by hand",
 			vm, facts->unread ? " (only root may look)" : "");
 	}
+	if (facts->process && facts->owner != 0 && facts->owner != geteuid()) {
+		log_warning(
+			"%s: its sockets are what %s says, which is of user %u; any user can start one "
+			"of that name: see that it is the machine that you mean",
+			vm, facts->from, (unsigned)facts->owner);
+	}
 	if (!has_template(root)) {
 		log_warning(
 			"the unit vgpu-bridge@.service is not installed: install the package, or "
@@ -103,12 +109,26 @@ static int reload(void)
 	return EXIT_OK;
 }
 
+/* What was written before something could not be. */
+static void take_back(const char *root, const struct unit_file *file)
+{
+	char *path = g_strconcat(root, file->path, NULL);
+
+	if (unlink(path) == 0) {
+		printf("taken back: %s\n", path);
+	}
+	g_free(path);
+}
+
 static int install_files(
 	const char *root, const struct unit_file files[UNIT_FILES], const char *instance)
 {
+	bool written[UNIT_FILES] = {false};
+
 	for (size_t i = 0; i < UNIT_FILES; i++) {
 		int rc = files[i].text ? unit_install(root, &files[i]) : 0;
 
+		written[i] = rc == 1;
 		if (rc == 1) {
 			printf("written: %s%s\n", root, files[i].path);
 		} else if (rc == 0 && files[i].text) {
@@ -120,6 +140,11 @@ static int install_files(
 		} else if (rc < 0) {
 			log_error("%s%s can't be written: %s%s", root, files[i].path, strerror(-rc),
 				rc == -EACCES ? "; let root do this" : "");
+			for (size_t j = 0; j < i; j++) {
+				if (written[j]) {
+					take_back(root, &files[j]);
+				}
+			}
 			return EXIT_FAILED;
 		}
 	}

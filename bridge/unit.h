@@ -12,11 +12,14 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 struct unit_facts {
 	char *from; /* where it was found, for people; NULL: nowhere */
 	bool libvirt;
 	bool unread; /* only root may look at libvirt's domains */
+	bool process; /* it is what a process's command line says */
+	uid_t owner; /* then: whose that is, who could say anything */
 	GPtrArray *mdevs; /* UUIDs, char * */
 	char *qmp, *agent, *webdav, *smartcard; /* paths of QEMU's sockets; NULL: none */
 	GPtrArray *usb; /* paths */

@@ -5,6 +5,7 @@
 #include <json-glib/json-glib.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "bridge/line.h"
 #include "bridge/printable.h"
@@ -383,6 +384,7 @@ static int find_process(
 	GPtrArray *arguments;
 	gsize size = 0, used = 0;
 	char *path, *text = NULL;
+	struct stat status;
 	pid_t pid;
 	int rc = vm_find(root, vm, &pid, why, why_size);
 
@@ -390,7 +392,7 @@ static int find_process(
 		return rc == -ENOTUNIQ ? rc : 0;
 	}
 	path = g_strdup_printf("%s/proc/%d/cmdline", root, (int)pid);
-	if (g_file_get_contents(path, &text, &size, NULL) && size > 0) {
+	if (stat(path, &status) == 0 && g_file_get_contents(path, &text, &size, NULL) && size > 0) {
 		arguments = g_ptr_array_new();
 		/* The first is QEMU's own name. GLib has put a 0 after the last. */
 		for (used = strlen(text) + 1; used < size; used += strlen(text + used) + 1) {
@@ -399,6 +401,8 @@ static int find_process(
 		g_ptr_array_add(arguments, NULL);
 		unit_facts_arguments(facts, (const char *const *)arguments->pdata);
 		facts->from = g_strdup_printf("the command line of process %d", (int)pid);
+		facts->process = true;
+		facts->owner = status.st_uid;
 		g_ptr_array_unref(arguments);
 	}
 	g_free(text);

@@ -107,15 +107,21 @@ static char *group_name(const char *root, gid_t gid, const char *wanted)
 	return found;
 }
 
-/* Who is in it may connect to QEMU's socket. */
-static char *group_of_socket(const char *root, const char *path)
+/*
+ * Who is in it may connect to QEMU's socket. A user's process may name any socket, such as that of a
+ * program which is as good as root to its group: only a socket of that user's own says something.
+ */
+static char *group_of_socket(const char *root, const char *path, const struct unit_facts *facts)
 {
+	bool trusted = !facts->process || facts->owner == 0;
 	char *full = g_strconcat(root, path, NULL), *name = NULL;
 	struct stat status;
 
 	if (stat(full, &status) == 0 && S_ISSOCK(status.st_mode)) {
-		name = group_name(root, status.st_gid, NULL);
-	} else if (g_str_has_prefix(path, QEMU_SOCKETS)) {
+		if (trusted || status.st_uid == facts->owner) {
+			name = group_name(root, status.st_gid, NULL);
+		}
+	} else if (trusted && g_str_has_prefix(path, QEMU_SOCKETS)) {
 		/* Debian's name, and Fedora's. */
 		name = group_name(root, 0, "libvirt-qemu");
 		name = name ? name : group_name(root, 0, "qemu");
@@ -149,7 +155,7 @@ static void open_sockets(GString *text, const char *root, const struct unit_fact
 
 	for (guint i = 0; i < paths->len; i++) {
 		const char *path = g_ptr_array_index(paths, i);
-		char *group = group_of_socket(root, path);
+		char *group = group_of_socket(root, path, facts);
 
 		if (group && !g_ptr_array_find_with_equal_func(groups, group, g_str_equal, NULL)) {
 			g_ptr_array_add(groups, group);

@@ -181,6 +181,21 @@ def running(root):
         fail(words)
     unit(root, "box one", "--install")
     takes(root, "/etc/vgpu-bridge/box_one.conf")
+    if os.getuid() == 0:
+        # A user's process may name a socket of another's, which opens no group.
+        os.chown(f"{root}/proc/4711/cmdline", 4243, 4243)
+        words, notes = unit(root, "box one")
+        if "SupplementaryGroups" in words or "process 4711" not in notes or "4243" not in notes:
+            fail(words + notes)
+        os.chown(f"{root}/run/box,one.agent", 4243, 4242)
+        if "SupplementaryGroups=alice" not in unit(root, "box one")[0]:
+            fail("the user's own socket")
+    # A control sequence in place of a path, in 8 bits and in 7, is no path.
+    evil = [word.replace("/home/alice", "/home/\x9b2J").replace("/tmp/", "/t\x1b]/") for word in QEMU]
+    write(root, "/proc/4711/cmdline", "\0".join(evil) + "\0")
+    words, _ = unit(root, "box one")
+    if "\x9b" in words or "\x1b" in words or "qmp=unix:/home" in words:
+        fail(words)
     # Two of one name.
     write(root, "/proc/4712/cmdline", "\0".join(QEMU) + "\0")
     _, notes = unit(root, "box one", status=1)
@@ -205,7 +220,13 @@ def others(root):
     for name in ("", "two\nlines", "x" * 201):
         unit(root, name, status=2)
     if os.getuid() == 0:
+        # The second file can't be written: the first is taken back.
+        folder = write(root, "/etc/systemd/system/vgpu-bridge@half.service.d", "a file")
+        unit(root, "half", "--install", "--network", status=1)
+        equal(os.path.exists(root + "/etc/vgpu-bridge/half.conf"), False)
+        os.unlink(folder)
         # A folder that can't be written to.
+        os.rmdir(f"{root}/etc/vgpu-bridge")
         write(root, "/etc/vgpu-bridge", "a file")
         if "can't be written" not in unit(root, "none", "--install", status=1)[1]:
             fail("said nothing")
