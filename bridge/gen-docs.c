@@ -41,9 +41,11 @@ static void print_man_entry(const struct option_spec *spec)
 
 static void print_man_section(enum option_section section)
 {
-	for (size_t i = 0; i < option_specs_count; i++) {
-		if (option_specs[i].section == section) {
-			print_man_entry(&option_specs[i]);
+	const struct option_spec *spec;
+
+	for (size_t i = 0; (spec = option_at(i)); i++) {
+		if (spec->section == section) {
+			print_man_entry(spec);
 		}
 	}
 }
@@ -187,10 +189,12 @@ static void print_tool_options(const struct tool *tool)
 
 static void print_completion_verb(enum verb verb)
 {
+	const struct option_spec *spec;
+
 	printf("\t%s) options=\"", verb_name(verb));
-	for (size_t i = 0, n = 0; i < option_specs_count; i++) {
-		if (option_specs[i].verbs & (1u << verb)) {
-			printf("%s--%s", n++ ? " " : "", option_specs[i].name);
+	for (size_t i = 0, n = 0; (spec = option_at(i)); i++) {
+		if (spec->verbs & (1u << verb)) {
+			printf("%s--%s", n++ ? " " : "", spec->name);
 		}
 	}
 	printf("\" ;;\n");
@@ -244,9 +248,9 @@ static int print_completion(void)
 	       "\t\toption=--\n"
 	       "\tfi\n"
 	       "\tcase $tool$option in\n");
-	for (size_t i = 0; i < option_specs_count; i++) {
-		if (option_specs[i].argument) {
-			print_completion_case(&option_specs[i]);
+	for (size_t i = 0; option_at(i); i++) {
+		if (option_at(i)->argument) {
+			print_completion_case(option_at(i));
 		}
 	}
 	for (size_t i = 0; tool_at(i); i++) {

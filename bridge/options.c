@@ -78,12 +78,14 @@ static const struct option_spec *find_written(const char *written)
 	if (!strncmp(written, "--", 2)) {
 		return option_find(written + 2);
 	}
-	for (size_t i = 0; i < option_specs_count; i++) {
-		if (option_specs[i].letter && option_specs[i].letter == written[1]) {
-			return &option_specs[i];
+	const struct option_spec *spec;
+
+	for (size_t i = 0; (spec = option_at(i)); i++) {
+		if (spec->letter && spec->letter == written[1]) {
+			break;
 		}
 	}
-	return NULL;
+	return spec;
 }
 
 /* GOption calls this for each option: written is "--max-fps" or "-l". */
@@ -133,26 +135,26 @@ static gboolean on_option(const gchar *written, const gchar *value, gpointer dat
 
 static GOptionEntry *make_entries(void)
 {
-	GOptionEntry *entries = g_new0(GOptionEntry, option_specs_count + 1);
+	GArray *entries = g_array_new(TRUE, TRUE, sizeof(GOptionEntry));
+	const struct option_spec *spec;
 
-	for (size_t i = 0; i < option_specs_count; i++) {
-		const struct option_spec *spec = &option_specs[i];
+	for (size_t i = 0; (spec = option_at(i)); i++) {
+		GOptionEntry entry = {.long_name = spec->name, .short_name = spec->letter};
 		union {
 			GOptionArgFunc function;
 			gpointer pointer;
 		} callback = {.function = on_option};
 
-		entries[i].long_name = spec->name;
-		entries[i].short_name = spec->letter;
 		/* Values are bytes: a path need not be UTF-8. */
-		entries[i].flags = !spec->argument ? G_OPTION_FLAG_NO_ARG
+		entry.flags = !spec->argument ? G_OPTION_FLAG_NO_ARG
 			: spec->optional_argument
 			? G_OPTION_FLAG_OPTIONAL_ARG | G_OPTION_FLAG_FILENAME
 			: G_OPTION_FLAG_FILENAME;
-		entries[i].arg = G_OPTION_ARG_CALLBACK;
-		entries[i].arg_data = callback.pointer;
+		entry.arg = G_OPTION_ARG_CALLBACK;
+		entry.arg_data = callback.pointer;
+		g_array_append_val(entries, entry);
 	}
-	return entries;
+	return (GOptionEntry *)(gpointer)g_array_free(entries, FALSE);
 }
 
 /* GOption drops the value of "--no-auth=x" in silence: look for it before. */
@@ -160,9 +162,9 @@ static int check_no_values(struct reading *reading, int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++) {
 		const char *equals = strchr(argv[i], '=');
+		const struct option_spec *spec;
 
-		for (size_t j = 0; equals && j < option_specs_count; j++) {
-			const struct option_spec *spec = &option_specs[j];
+		for (size_t j = 0; equals && (spec = option_at(j)); j++) {
 			size_t length = strlen(spec->name);
 
 			if (!spec->argument && !strncmp(argv[i], "--", 2) &&

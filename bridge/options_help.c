@@ -68,11 +68,10 @@ void options_print_help(FILE *stream, enum verb verb)
 	fprintf(stream, "Usage: vgpu-bridge %s %s\n%s\n", verb_name(verb), verb_usage(verb),
 		verb_specs[verb].help);
 	for (int section = 0; section < SECTION_COUNT; section++) {
+		const struct option_spec *spec;
 		bool titled = false;
 
-		for (size_t i = 0; i < option_specs_count; i++) {
-			const struct option_spec *spec = &option_specs[i];
-
+		for (size_t i = 0; (spec = option_at(i)); i++) {
 			if ((int)spec->section != section || !(spec->verbs & (1u << verb))) {
 				continue;
 			}

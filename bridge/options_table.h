@@ -59,10 +59,15 @@ struct option_spec {
 	int (*set)(struct options *options, const char *value, char *why, size_t why_size);
 };
 
-extern const struct option_spec option_specs[];
-extern const size_t option_specs_count;
-
+/* In the order of --help and the man page; NULL after the last. */
+const struct option_spec *option_at(size_t i);
+/* NULL: there is none of this name. */
 const struct option_spec *option_find(const char *name);
+
+/* Its parts, options_table_*.c: for option_at(). */
+extern const struct option_spec options_source[], options_access[], options_guest[];
+extern const size_t options_source_count, options_access_count, options_guest_count;
+
 /* As a headline: "Source, exactly one", "Viewers", ... */
 const char *option_section_name(enum option_section section);
 const char *verb_name(enum verb verb);

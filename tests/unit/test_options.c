@@ -504,10 +504,10 @@ static void test_help(void **state)
 		parse(&options, &outcome, lines[verb]);
 		assert_int_equal(outcome.result, 1);
 		assert_string_equal(outcome.err, "");
-		for (size_t i = 0; i < option_specs_count; i++) {
-			snprintf(option, sizeof(option), "--%s", option_specs[i].name);
+		for (size_t i = 0; option_at(i); i++) {
+			snprintf(option, sizeof(option), "--%s", option_at(i)->name);
 			assert_int_equal(strstr(outcome.out, option) != NULL,
-				(option_specs[i].verbs >> verb) & 1);
+				(option_at(i)->verbs >> verb) & 1);
 		}
 	}
 }
