@@ -172,15 +172,18 @@ static char *find_only(char *why, size_t why_size)
 static char *find_named(const char *name, char *why, size_t why_size)
 {
 	char **directories = place_directories();
+	char *safe = g_strdup(name); /* as the bridge made it of the machine's name */
 	char *path = NULL;
 
+	place_make_safe(safe);
 	for (size_t i = 0; directories[i] && !path; i++) {
-		path = place_path(directories[i], name);
+		path = place_path(directories[i], safe);
 		if (access(path, F_OK) < 0) {
 			g_free(path);
 			path = NULL;
 		}
 	}
+	g_free(safe);
 	if (!path) {
 		char **paths = ask_all();
 		char *list = list_names(paths);

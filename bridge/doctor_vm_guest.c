@@ -8,6 +8,7 @@
 
 #include "bridge/ask.h"
 #include "bridge/doctor_vm.h"
+#include "bridge/members.h"
 
 /* "/dev/dri/renderD128" of a PCI device, for g_free(); NULL: it has none. */
 static char *render_node(const struct doctor_host *host, const char *address)
@@ -91,43 +92,42 @@ void check_render_node(struct doctor_report *report, const struct doctor_host *h
 	}
 }
 
-/* What a bridge's status says of the display; NULL: nothing. */
-static JsonObject *display_of(JsonNode *answer)
-{
-	JsonObject *object =
-		answer && JSON_NODE_HOLDS_OBJECT(answer) ? json_node_get_object(answer) : NULL;
-	JsonNode *display = object ? json_object_get_member(object, "display") : NULL;
-
-	return display && JSON_NODE_HOLDS_OBJECT(display) ? json_node_get_object(display) : NULL;
-}
-
 #define NO_PLANE_FIX                                                                                \
 	"wait for the guest to boot; install its GPU driver (Windows: Intel's for the 6th to 10th " \
 	"generation); keep an emulated card until it is there; wake the guest's screen"
 
+/*
+ * A screenshot makes the bridge look at the device now, whether anybody watches or not; the picture
+ * itself is not wanted.
+ */
 static void ask_bridge(struct doctor_report *report, const struct doctor_host *host)
 {
 	char why[512] = "";
 	const char *name = host->machine->name;
+	int fd = -1;
 	/* With slashes it would be the path of any socket, and a process names itself as it likes. */
 	struct asked *asked = strchr(name, '/') ? NULL : ask_open(name, why, sizeof(why));
-	JsonNode *answer = asked ? ask(asked, "status", NULL, NULL, why, sizeof(why)) : NULL;
-	JsonObject *display = display_of(answer);
-	const char *seen =
-		display ? json_object_get_string_member_with_default(display, "text", NULL) : NULL;
+	JsonNode *answer = asked ? ask(asked, "screenshot", NULL, &fd, why, sizeof(why)) : NULL;
+	JsonObject *picture =
+		answer && JSON_NODE_HOLDS_OBJECT(answer) ? json_node_get_object(answer) : NULL;
+	const char *state = picture ? member_string(picture, "state") : NULL;
+	const char *seen = picture ? member_string(picture, "text") : NULL;
 
-	if (!display) {
+	if (!state) {
 		doctor_add(report, VERDICT_SKIPPED, NULL, why[0] ? why : NULL,
 			"only a running bridge can tell whether the guest shows a picture: "
 			"vgpu-bridge serve --vm %s",
 			name);
-	} else if (!json_object_has_member(display, "plane")) {
-		doctor_add(report, VERDICT_WARNING, "status of the bridge", seen,
+	} else if (!strcmp(state, "picture") || !strcmp(state, "paused")) {
+		doctor_add(report, VERDICT_OK, "screenshot by the bridge", state,
+			"the guest shows a picture");
+	} else {
+		doctor_add(report, VERDICT_WARNING, "screenshot by the bridge", seen ? seen : state,
 			"the guest shows no picture (\"Guest has not initialized the display yet\")");
 		doctor_fix(report, NO_PLANE_FIX);
-	} else {
-		doctor_add(report, VERDICT_OK, "status of the bridge", seen,
-			"the guest shows a picture");
+	}
+	if (fd >= 0) {
+		close(fd);
 	}
 	if (answer) {
 		json_node_unref(answer);

@@ -128,13 +128,8 @@ static char *source_name(const struct options *options)
 	return g_strdup(options->simulate ? "simulated" : "device");
 }
 
-char *place_name(const struct options *options)
+void place_make_safe(char *name)
 {
-	const char *given = options->access.name ? options->access.name
-		: options->vm                    ? options->vm
-						 : options->mdev;
-	char *name = given ? g_strdup(given) : source_name(options);
-
 	if (strlen(name) > PLACE_NAME_MAX) {
 		name[PLACE_NAME_MAX] = '\0';
 	}
@@ -143,9 +138,19 @@ char *place_name(const struct options *options)
 			*c = '_';
 		}
 	}
-	if (!g_ascii_isalnum(*name)) {
+	if (*name && !g_ascii_isalnum(*name)) {
 		*name = '_';
 	}
+}
+
+char *place_name(const struct options *options)
+{
+	const char *given = options->access.name ? options->access.name
+		: options->vm                    ? options->vm
+						 : options->mdev;
+	char *name = given ? g_strdup(given) : source_name(options);
+
+	place_make_safe(name);
 	return name;
 }
 

@@ -15,8 +15,9 @@ struct options;
 #define PLACE_NAME_MAX 60 /* bytes of a bridge's name in a file name */
 
 /*
- * The directory for a new socket, which is made if it has to be: $VGPU_BRIDGE_CONTROL_DIR, systemd's $RUNTIME_DIRECTORY, root's
- * /run/vgpu-bridge, or a user's $XDG_RUNTIME_DIR/vgpu-bridge. NULL with one line in why.
+ * The directory for a new socket, which is made if it has to be: $VGPU_BRIDGE_CONTROL_DIR, systemd's
+ * $RUNTIME_DIRECTORY, root's /run/vgpu-bridge, or a user's $XDG_RUNTIME_DIR/vgpu-bridge. NULL with one
+ * line in why.
  */
 char *place_directory(char *why, size_t why_size);
 
@@ -28,6 +29,9 @@ char **place_directories(void);
  * has; with other characters than letters, digits, dots, - and _ made to _.
  */
 char *place_name(const struct options *options);
+
+/* Makes a word of what somebody named, in its place. */
+void place_make_safe(char *name);
 
 /* DIRECTORY/NAME.control */
 char *place_path(const char *directory, const char *name);

@@ -285,6 +285,42 @@ def manage_doctor(setup):
             subprocess.run(["insmod", f"{bed.HERE}/modules/{name}.ko"], check=False)
 
 
+def manage_doctor_picture(setup):
+    """Whether the guest shows a picture, of which only the bridge that serves it can tell."""
+    if "group" not in setup.ways:
+        raise case.Skip("once is enough: the suite vm has it")
+    more = ("-S", "-usb", "-device", "usb-tablet")
+    environment = dict(os.environ, VGPU_BRIDGE_CONTROL_DIR=setup.directory)
+
+    def verdict():
+        done = subprocess.run([PROGRAM, "doctor", "--json", "--vm", "the guest"], timeout=120,
+                              capture_output=True, text=True, env=environment)
+        check(not done.stderr, done.stderr)
+        layers = json.loads(done.stdout)["layers"]
+        return next(one for layer in layers for one in layer["checks"] if one["id"] == "D12")
+
+    with bed.Device("mbochs-medium") as device:
+        with qemu.Qemu(setup, device, *more, name="the guest") as machine:
+            found = verdict()
+            check(found["verdict"] == "skipped" and "serve" in found["findings"][0]["text"],
+                  f"without a bridge: {found}")
+            bridge = subprocess.Popen(
+                [PROGRAM, "serve", "--vm", "the guest", "--listen", f"unix:{setup.path('spice')}"],
+                env=environment, stdout=subprocess.PIPE, text=True)
+            try:
+                check("listening" in bridge.stdout.readline(), "the bridge does not serve")
+                wait_for("the bridge's look at the guest", 60,
+                              lambda: verdict()["verdict"] != "skipped")
+                found = verdict()
+                check(found["verdict"] == "warning" and found["findings"][0]["fix"],
+                      f"before the guest's first instruction: {found}")
+                machine.monitor.command("cont")
+                wait_for("the firmware's picture", 120, lambda: verdict()["verdict"] == "ok")
+            finally:
+                bridge.terminate()
+                bridge.wait(30)
+
+
 CASES = (
     (manage_list, ("cpu",)),
     (manage_create, ("cpu",)),
@@ -292,4 +328,5 @@ CASES = (
     (manage_prune, ("cpu",)),
     (manage_persist, ("cpu",)),
     (manage_doctor, ("cpu",)),
+    (manage_doctor_picture, ("cpu",)),
 )
