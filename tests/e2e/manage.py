@@ -297,10 +297,13 @@ def create_without_node(kernel):
     """No VFIO driver: for a group that is an error, else worth a warning. Both wait for it first."""
     standard(kernel)
     kernel.node = False
-    run_both = [subprocess.Popen([PROGRAM, "create", "--root", kernel.root,
-                                  "--type=i915-GVTg_V5_4", "--uuid", uuid, *more],
-                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-                for uuid, more in ((A, ["--group", str(os.getgid())]), (B, []))]
+    run_both = []
+    for uuid, more in ((A, ["--group", str(os.getgid())]), (B, [])):
+        run_both.append(subprocess.Popen([PROGRAM, "create", "--root", kernel.root,
+                                          "--type=i915-GVTg_V5_4", "--uuid", uuid, *more],
+                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        # The played kernel reads a file: a second write would replace the first one.
+        wait_for("the device", lambda: uuid in kernel.uuids())
     (output, errors), (other_output, warning) = [one.communicate(timeout=PATIENCE)
                                                  for one in run_both]
     check(run_both[0].returncode == FAILED and not output and "vfio_mdev" in errors, errors)
