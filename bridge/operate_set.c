@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The verb set: changes a setting of a running bridge. */
+#include <errno.h>
+#include <glib.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -14,25 +19,51 @@
 #include "bridge/tools.h"
 #include "bridge/verbs.h"
 
+/*
+ * Until a line is there to be read, or a signal that ends the program: that one waits until the terminal
+ * shows again what is typed.
+ */
+static void wait_for_line(const sigset_t *ends)
+{
+	struct pollfd fds[] = {
+		{.fd = STDIN_FILENO, .events = POLLIN},
+		{.fd = signalfd(-1, ends, SFD_CLOEXEC), .events = POLLIN},
+	};
+
+	while (poll(fds, G_N_ELEMENTS(fds), -1) < 0 && errno == EINTR) {
+	}
+	if (fds[1].fd >= 0) {
+		close(fds[1].fd);
+	}
+}
+
 /* One line; from a terminal it is asked for and not shown. The password is for free(). */
 static int read_password(const struct tool_call *call, char **password, char *why, size_t why_size)
 {
 	const char *path = tool_value(call, "password-file");
 	struct termios before, quiet;
 	bool terminal = !path && tcgetattr(STDIN_FILENO, &before) == 0;
+	sigset_t ends, mask;
 	int rc;
 
 	if (terminal) {
+		sigemptyset(&ends);
+		sigaddset(&ends, SIGINT);
+		sigaddset(&ends, SIGQUIT);
+		sigaddset(&ends, SIGTERM);
+		sigaddset(&ends, SIGHUP);
+		sigprocmask(SIG_BLOCK, &ends, &mask);
 		fprintf(stderr, "New password: ");
 		quiet = before;
 		quiet.c_lflag &= ~(tcflag_t)ECHO;
 		tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+		wait_for_line(&ends);
+		/* A line that is there stays to be read. */
+		tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
+		fprintf(stderr, "\n");
+		sigprocmask(SIG_SETMASK, &mask, NULL);
 	}
 	rc = access_read_password(password, path ? path : "/dev/stdin", why, why_size);
-	if (terminal) {
-		tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-		fprintf(stderr, "\n");
-	}
 	return rc;
 }
 

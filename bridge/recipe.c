@@ -121,6 +121,10 @@ static int find_name(struct recipe *recipe, const struct tool_call *call)
 		log_error("--vm: '%s' can't be a virtual machine's name; give another", recipe->vm);
 		return EXIT_USAGE;
 	}
+	if (!g_utf8_validate(recipe->vm, -1, NULL)) {
+		log_error("--vm: the virtual machine's name is not UTF-8; give another");
+		return EXIT_USAGE;
+	}
 	for (const char *c = recipe->vm; *c; c++) {
 		if (g_ascii_iscntrl(*c)) {
 			log_error("--vm: a virtual machine's name has no control characters, this "
@@ -262,7 +266,7 @@ static int name_sockets(struct recipe *recipe, const struct tool_call *call)
 	g_autofree char *stem = g_strdup(recipe->vm);
 	int code;
 
-	run = run && *run == '/' ? run : "/tmp";
+	run = run && *run == '/' && is_plain(run, "/") ? run : "/tmp";
 	for (char *c = stem; *c; c++) {
 		if (!g_ascii_isalnum(*c) && !strchr("._+@-", *c)) {
 			*c = '_';
