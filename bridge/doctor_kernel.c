@@ -168,7 +168,7 @@ void check_suspend(struct doctor_report *report, const struct doctor_host *host)
 	}
 	doctor_add(report, vgpus > 0 && sleeps ? VERDICT_WARNING : VERDICT_INFO,
 		"/proc/sys/kernel/osrelease", host->release,
-		"a kernel before 5.11 hangs when the host is suspended while a vGPU exists (%zu do)",
+		"a kernel before 5.11 hangs when the host is suspended while a vGPU exists (now: %zu)",
 		vgpus);
 	doctor_fix(report,
 		"Use a newer kernel, or remove the vGPUs in a sleep hook (vgpu-bridge remove --all-idle) "

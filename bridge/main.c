@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <assert.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -74,6 +76,22 @@ static int run_tool(const struct tool *tool, int argc, char **argv)
 	return code;
 }
 
+/*
+ * Half a list on a full disk must not look like a whole one. Whoever has spoken of it has a code of
+ * its own by now, and a reader who left has seen enough.
+ */
+static int check_output(const char *verb, int code)
+{
+	int error = fflush(stdout) != 0 ? errno : 0;
+
+	if ((error || ferror(stdout)) && error != EPIPE && code == EXIT_OK) {
+		log_error("%s: standard output can't be written: %s", verb,
+			error ? strerror(error) : "not all of it was taken");
+		code = EXIT_FAILED;
+	}
+	return code;
+}
+
 int main(int argc, char **argv)
 {
 	const struct tool *tool;
@@ -88,20 +106,20 @@ int main(int argc, char **argv)
 
 	tool = argc > 1 ? tool_find(argv[1]) : NULL;
 	if (tool) {
-		return run_tool(tool, argc - 1, argv + 1);
+		return check_output(tool->name, run_tool(tool, argc - 1, argv + 1));
 	}
 
 	int rc = options_parse(&options, argc, argv);
 
 	if (rc != 0) {
-		return rc < 0 ? EXIT_USAGE : EXIT_OK;
+		return rc < 0 ? EXIT_USAGE : check_output(argv[1], EXIT_OK);
 	}
 	switch (options.verb) {
 	case VERB_PROBE:
-		code = probe(&options);
+		code = check_output(argv[1], probe(&options));
 		break;
 	case VERB_VIEWER_FILE:
-		code = viewer_file(&options);
+		code = check_output(argv[1], viewer_file(&options));
 		break;
 	default:
 		code = serve(&options);

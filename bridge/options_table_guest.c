@@ -149,7 +149,7 @@ const struct option_spec options_guest[] = {
 		.repeatable = true,
 		.help = "any other socket of QEMU, as a port; may be repeated",
 		.man = "Any other character device of QEMU, as a port that viewers know by _NAME_: "
-		       "letters, digits, dots, - and _, 63 at most. Viewers give some names a "
+		       "letters, digits, dots, - and \\_, 63 at most. Viewers give some names a "
 		       "window of their own, as _org.qemu.console.serial.0_ or "
 		       "_org.qemu.monitor.hmp.0_. Whoever may look can then use the monitor.",
 		.set = set_port,

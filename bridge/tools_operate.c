@@ -42,7 +42,6 @@ static const struct tool events_tool = {
 	.help = "Prints a line for each event of a running bridge until it ends.",
 	.man = "Each line has the time (UTC), the event, and what goes with it: *display-changed*, "
 	       "*mode-changed*, *device-arrived*, *device-lost*, *viewer-came*, *viewer-left*, "
-	       "*display-resize*, *display-edid*, *display-plug*, *display-unplug*, "
 	       "*switch*, *setting-changed*, *password-changed*, *machine-paused*, *machine-runs*, "
 	       "*monitor-connected*, *monitor-lost*, *display-resize*, *display-edid*, *display-plug*, "
 	       "*display-unplug* and *ending*. Changes of the display are "
@@ -91,7 +90,7 @@ static const struct tool screenshot_tool = {
 		{
 			{.name = "cursor",
 				.help = "with the guest's pointer in it",
-				.man = "A guest that draws its pointer into its picture itself has it there "
+				.man = "With the guest's pointer in it. A guest that draws its pointer into its picture itself has it there "
 				       "in any case; the line that is printed says so."},
 			ON_OPTION,
 		},

@@ -337,6 +337,15 @@ def names(setup):
         with open(path, "w", encoding="ascii"):
             pass
     case.check(os.path.exists(path), "somebody else's file was removed")
+    with setup.bridge("640x480", ["--name=Büro 3"], unix=False, control=False) as b:
+        for name in ("Büro 3", "B__ro_3"):
+            case.check(f"process {b.pid}" in verb(setup, "status", "--on", name), f"--on {name}")
+        # What could not be printed must not look like a whole answer.
+        for words in (["status"], ["metrics"], ["display", "--help"]):
+            with open("/dev/full", "w", encoding="ascii") as full:
+                failed = subprocess.run([setup.program, *words], stdout=full, text=True, timeout=60,
+                                        stderr=subprocess.PIPE, env=environment(setup))
+            case.check(failed.returncode == 1 and "standard output" in failed.stderr, f"{failed}")
     with setup.bridge("640x480", ["--control=none"], unix=False):
         case.check("no bridge runs" in verb(setup, "status", code=1), "--control=none")
 
