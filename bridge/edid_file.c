@@ -369,7 +369,7 @@ static int parse_text(struct lines *lines, struct edid_blob *edid, char *notice,
 	int rc;
 
 	if (!next_said(lines, &line)) {
-		return refuse(why, why_size, "it is empty");
+		return refuse(why, why_size, "it is empty, or holds only comments");
 	}
 	if (is_config_head(&line)) {
 		rc = parse_config(lines, &line, edid, notice, notice_size, why, why_size);

@@ -126,6 +126,9 @@ static int set_edid(const struct tool_call *call, const char *path)
 			data, (size_t)size, &edid, notice, sizeof(notice), why, sizeof(why));
 	}
 	g_free(data);
+	if (!strcmp(path, "-")) {
+		path = "standard input";
+	}
 	if (size < 0) {
 		log_error("%s can't be read: %s", path, strerror((int)-size));
 		return EXIT_FAILED;
