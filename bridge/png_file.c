@@ -204,7 +204,9 @@ int png_file_write(const char *path, const struct png_picture *picture, char *wh
 	if (!target) {
 		return fail(path, -errno, why, why_size);
 	}
-	rc = write_file(target, st.st_mode & 07777, picture, why, why_size);
+	/* Another user's mode, set-user-id perhaps, is not for a file of ours. */
+	rc = write_file(target, st.st_uid == geteuid() ? st.st_mode & 0777 : new_mode(), picture,
+		why, why_size);
 	free(target);
 	return rc;
 }

@@ -16,6 +16,7 @@
 #define GUEST_AGENT_NAME "org.qemu.guest_agent.0" /* libvirt's, or its tools' */
 #define LIBVIRT_MONITOR "charmonitor" /* QEMU's name for libvirt's own monitor */
 #define MAX_XML (4 << 20) /* bytes */
+#define MAX_CMDLINE (256 << 10) /* bytes; libvirt's are some 10 KiB */
 
 /* Of an argument in JSON, which any user's process may have. */
 static const struct line_limits limits = {.depth = 32, .parts = 1 << 12};
@@ -378,13 +379,43 @@ static bool find_domain(
 	return found;
 }
 
+/*
+ * Who started a process. Not who owns its files in /proc: those of a set-user-id program are root's, and
+ * any user may start one by another name and with any arguments.
+ */
+static uid_t starter_of(const char *root, pid_t pid, uid_t owner)
+{
+	g_autofree char *path = g_strdup_printf("%s/proc/%d/status", root, (int)pid);
+	g_autofree char *text = NULL;
+	const char *line = NULL;
+	unsigned real;
+
+	if (g_file_get_contents(path, &text, NULL, NULL)) {
+		line = strstr(text, "\nUid:");
+	}
+	return line && sscanf(line, "\nUid: %u", &real) == 1 ? real : owner;
+}
+
+/* Its command line, of bounded length, a 0 at the end. 0: there is none. */
+static size_t read_command_line(const char *path, char *text)
+{
+	FILE *file = fopen(path, "re");
+	size_t size = file ? fread(text, 1, MAX_CMDLINE - 1, file) : 0;
+
+	text[size] = '\0';
+	if (file) {
+		fclose(file);
+	}
+	return size;
+}
+
 static int find_process(
 	struct unit_facts *facts, const char *root, const char *vm, char *why, size_t why_size)
 {
 	GPtrArray *arguments;
-	gsize size = 0, used = 0;
-	char *path, *text = NULL;
+	size_t size, used;
 	struct stat status;
+	char *path, *text;
 	pid_t pid;
 	int rc = vm_find(root, vm, &pid, why, why_size);
 
@@ -392,9 +423,11 @@ static int find_process(
 		return rc == -ENOTUNIQ ? rc : 0;
 	}
 	path = g_strdup_printf("%s/proc/%d/cmdline", root, (int)pid);
-	if (stat(path, &status) == 0 && g_file_get_contents(path, &text, &size, NULL) && size > 0) {
+	text = g_malloc(MAX_CMDLINE);
+	size = stat(path, &status) == 0 ? read_command_line(path, text) : 0;
+	if (size > 0) {
 		arguments = g_ptr_array_new();
-		/* The first is QEMU's own name. GLib has put a 0 after the last. */
+		/* The first is QEMU's own name. */
 		for (used = strlen(text) + 1; used < size; used += strlen(text + used) + 1) {
 			g_ptr_array_add(arguments, text + used);
 		}
@@ -402,7 +435,7 @@ static int find_process(
 		unit_facts_arguments(facts, (const char *const *)arguments->pdata);
 		facts->from = g_strdup_printf("the command line of process %d", (int)pid);
 		facts->process = true;
-		facts->owner = status.st_uid;
+		facts->owner = starter_of(root, pid, status.st_uid);
 		g_ptr_array_unref(arguments);
 	}
 	g_free(text);

@@ -187,6 +187,12 @@ def running(root):
         words, notes = unit(root, "box one")
         if "SupplementaryGroups" in words or "process 4711" not in notes or "4243" not in notes:
             fail(words + notes)
+        # Nor does one who starts a set-user-id program by QEMU's name.
+        os.chown(f"{root}/proc/4711/cmdline", 0, 0)
+        write(root, "/proc/4711/status", "Name:\tsu\nUid:\t4243\t0\t0\t0\n")
+        words, notes = unit(root, "box one")
+        if "SupplementaryGroups" in words or "4243" not in notes:
+            fail(words + notes)
         os.chown(f"{root}/run/box,one.agent", 4243, 4242)
         if "SupplementaryGroups=alice" not in unit(root, "box one")[0]:
             fail("the user's own socket")
