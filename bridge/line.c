@@ -2,6 +2,7 @@
 #include "bridge/line.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 static bool is_blank(char c)
 {
@@ -97,6 +98,30 @@ JsonNode *line_parse(
 	return root;
 }
 
+/*
+ * The generator escapes the controls of ASCII. Those above, U+0080 to U+009F, move a terminal's cursor as
+ * well, and stand in strings only, where all characters may be escaped.
+ */
+static char *escape_controls(char *text)
+{
+	GString *escaped;
+
+	if (!strstr(text, "\xc2")) {
+		return text;
+	}
+	escaped = g_string_sized_new(strlen(text));
+	for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+		if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0) {
+			g_string_append_printf(escaped, "\\u%04x", *++c);
+		} else {
+			g_string_append_c(escaped, (char)*c);
+		}
+	}
+	explicit_bzero(text, strlen(text)); /* a password may stand in it */
+	g_free(text);
+	return g_string_free(escaped, FALSE);
+}
+
 char *line_text(JsonNode *value)
 {
 	JsonGenerator *generator = json_generator_new();
@@ -105,5 +130,5 @@ char *line_text(JsonNode *value)
 	json_generator_set_root(generator, value);
 	text = json_generator_to_data(generator, NULL);
 	g_object_unref(generator);
-	return text;
+	return escape_controls(text);
 }

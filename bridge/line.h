@@ -26,7 +26,7 @@ const char *line_refusal(const char *line, size_t size, const struct line_limits
 JsonNode *line_parse(
 	const char *line, size_t size, const struct line_limits *limits, const char **why);
 
-/* The value as one line, without newline, for g_free(). */
+/* The value, of valid UTF-8, as one line without newline or other control characters, for g_free(). */
 char *line_text(JsonNode *value);
 
 #endif

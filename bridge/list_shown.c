@@ -85,7 +85,7 @@ static void fill_state(struct shown *shown, JsonObject *state, const char *bridg
 	uint32_t fourcc = 0;
 	char name[64];
 
-	shown->bridge = g_strdup(bridge);
+	shown->bridge = printable_copy(bridge, false);
 	if (width > 0 && width <= PLANE_MAX_SIDE && height > 0 && height <= PLANE_MAX_SIDE &&
 		format && strlen(format) == sizeof(fourcc)) {
 		memcpy(&fourcc, format, sizeof(fourcc));

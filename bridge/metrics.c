@@ -6,6 +6,7 @@
 
 #include "bridge/counters.h"
 #include "bridge/members.h"
+#include "bridge/printable.h"
 
 /* What is being written: a family of samples, which has its head before the first of them. */
 struct family {
@@ -17,7 +18,9 @@ struct family {
 
 static void add_escaped(GString *text, const char *value, bool quote)
 {
-	for (const char *c = value; *c; c++) {
+	char *printable = printable_copy(value, true);
+
+	for (const char *c = printable; *c; c++) {
 		if (*c == '\n') {
 			g_string_append(text, "\\n");
 		} else if (*c == '\\' || (quote && *c == '"')) {
@@ -26,6 +29,7 @@ static void add_escaped(GString *text, const char *value, bool quote)
 			g_string_append_c(text, *c);
 		}
 	}
+	g_free(printable);
 }
 
 static void begin(struct family *family)

@@ -191,6 +191,21 @@ static int greeted(void)
 	return fd;
 }
 
+/* No control character leaves as it is: neither ASCII's, nor those that stand for ESC and another. */
+static void test_line_text(void **state)
+{
+	static const char text[] = "a\033[2J\xc2\x9b\x32J\xc2\xa0\xc3\xbc\n";
+	JsonNode *node = json_node_init_string(json_node_alloc(), text), *again;
+	char *line = line_text(node);
+
+	assert_string_equal(line, "\"a\\u001b[2J\\u009b2J\xc2\xa0\xc3\xbc\\n\"");
+	again = json_from_string(line, NULL);
+	assert_string_equal(json_node_get_string(again), text);
+	json_node_unref(again);
+	json_node_unref(node);
+	g_free(line);
+}
+
 static void test_lines(void **state)
 {
 	static const struct line_limits limits = {.depth = 3, .parts = 4};
@@ -494,6 +509,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_line_text),
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_later),
 		cmocka_unit_test(test_deaf),
