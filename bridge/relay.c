@@ -113,10 +113,21 @@ static void update_watch(struct relay *relay)
 	g_source_attach(relay->watch, NULL);
 }
 
+/* A word of our own, once a chunk has ended and there is room. */
+static void put_order(struct relay *relay)
+{
+	if (relay->ordered && !agent_stream_due(&relay->stream) &&
+		buffer_room(&relay->to_guest) >= sizeof(relay->order)) {
+		buffer_put(&relay->to_guest, relay->order, sizeof(relay->order));
+		relay->ordered = false;
+	}
+}
+
 static void flush(struct relay *relay)
 {
 	struct buffer *buffer = &relay->to_guest;
 
+	put_order(relay);
 	while (relay->fd >= 0 && buffer_used(buffer)) {
 		ssize_t n = send(relay->fd, buffer->bytes + buffer->begin, buffer_used(buffer),
 			MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -132,18 +143,16 @@ static void flush(struct relay *relay)
 		}
 		relay->counters.to_guest += n;
 		buffer_skip(buffer, n);
+		put_order(relay);
 	}
 	update_watch(relay);
 }
 
-/* A word of our own, once a chunk has ended and there is room. */
-static void put_order(struct relay *relay)
+/* A word that waits for room, at the end of a chunk, is overtaken by nobody. */
+static bool takes_more(const struct relay *relay)
 {
-	if (relay->ordered && !agent_stream_due(&relay->stream) &&
-		buffer_room(&relay->to_guest) >= sizeof(relay->order)) {
-		buffer_put(&relay->to_guest, relay->order, sizeof(relay->order));
-		relay->ordered = false;
-	}
+	return buffer_room(&relay->to_guest) &&
+		!(relay->ordered && !agent_stream_due(&relay->stream));
 }
 
 /* Of an agent's stream, while a word waits, only to the end of a chunk. */
@@ -151,10 +160,12 @@ static size_t put_to_guest(struct relay *relay, const void *bytes, size_t size)
 {
 	size_t due = agent_stream_due(&relay->stream), n;
 
-	n = buffer_put(&relay->to_guest, bytes, relay->ordered && due ? MIN(size, due) : size);
+	if (!takes_more(relay)) {
+		return 0;
+	}
+	n = buffer_put(&relay->to_guest, bytes, relay->ordered ? MIN(size, due) : size);
 	if (relay->kind == RELAY_AGENT) {
 		agent_stream_pass(&relay->stream, bytes, n);
-		put_order(relay);
 	}
 	return n;
 }
@@ -166,7 +177,6 @@ bool relay_resize(struct relay *relay, uint32_t width, uint32_t height)
 	}
 	agent_order_size(relay->order, width, height);
 	relay->ordered = true;
-	put_order(relay);
 	flush(relay);
 	return true;
 }
@@ -189,15 +199,14 @@ static size_t op_read(void *data, void *buffer, size_t size)
 static size_t op_write(void *data, const void *buffer, size_t size)
 {
 	struct relay *relay = data;
-	size_t taken = 0, n;
+	size_t taken = 0;
 
 	if (relay->fd >= 0 && !relay->stale) {
-		/* On to the end, or to a full buffer, which the watch tells about. */
+		/* On to the end, or until there is something in the way, which the watch tells of. */
 		do {
-			n = put_to_guest(relay, (const uint8_t *)buffer + taken, size - taken);
-			taken += n;
+			taken += put_to_guest(relay, (const uint8_t *)buffer + taken, size - taken);
 			flush(relay);
-		} while (n && taken < size);
+		} while (taken < size && takes_more(relay));
 	}
 	if (taken < size) {
 		relay->held = true;
@@ -476,7 +485,7 @@ static gboolean on_socket(gint fd, GIOCondition condition, gpointer data)
 	}
 	if (condition & G_IO_OUT) {
 		flush(relay);
-		if (relay->held && relay->port && buffer_room(&relay->to_guest)) {
+		if (relay->held && relay->port && takes_more(relay)) {
 			relay->held = false;
 			spice_port_wake(relay->port);
 		}

@@ -488,6 +488,17 @@ static size_t read_all(struct qemu *qemu, uint8_t *bytes, size_t size)
 	return done;
 }
 
+/* Until nothing more comes. */
+static size_t drain(struct qemu *qemu, uint8_t *bytes, size_t size)
+{
+	size_t done = 0, n;
+
+	while ((n = read_all(qemu, bytes + done, size - done)) > 0) {
+		done += n;
+	}
+	return done;
+}
+
 /* The one message that tells of a size, after whole chunks only. Where it begins. */
 static size_t find_order(const uint8_t *bytes, size_t size, uint32_t width, uint32_t height)
 {
@@ -559,6 +570,65 @@ static void test_order(void **state)
 	}
 }
 
+/* Nor is it stuck, or overtaken for ever, where the guest reads slowly and the viewer sends a lot. */
+static void test_order_waits(void **state)
+{
+	struct qemu *qemu = *state;
+	size_t sent = 0, got, size = 4 << 20;
+	uint8_t *stream = calloc(1, size), *bytes = calloc(1, size);
+	const VDIChunkHeader chunk = {.port = VDP_CLIENT_PORT, .size = 12};
+
+	assert_non_null(stream);
+	assert_non_null(bytes);
+	for (size_t i = 0; i + 20 <= size; i += 20) {
+		memcpy(stream + i, &chunk, sizeof(chunk));
+	}
+	size = size / 20 * 20;
+	listen_again(qemu);
+	create(qemu, RELAY_AGENT, NULL);
+	wait_for(accepted(qemu));
+	assert_int_equal(send(qemu->fd, "abc", 3, MSG_NOSIGNAL), 3);
+	wait_for(port);
+	assert_true(read_all(qemu, bytes, size) > 0);
+	/* Until nothing more goes in. */
+	sent = port->ops->write(port->data, stream, size);
+	assert_true(sent < size);
+	assert_true(relay_resize(qemu->relay, 800, 600));
+	port->wakes = 0;
+	got = drain(qemu, bytes, size);
+	assert_true(port->wakes > 0);
+	/* To the end of the chunk that was cut, and no further: then it is the word's turn. */
+	sent += port->ops->write(port->data, stream + sent, (20 - sent % 20) % 20);
+	assert_int_equal(sent % 20, 0);
+	got += drain(qemu, bytes + got, size - got);
+	assert_int_equal(got, sent + 56);
+	assert_int_equal(find_order(bytes, got, 800, 600), sent);
+	free(stream);
+	free(bytes);
+}
+
+/* The library tries again just when the guest has read everything: it must not wait for ever. */
+static void test_tried_again(void **state)
+{
+	static uint8_t stream[1 << 20], bytes[1 << 20];
+	struct qemu *qemu = *state;
+	size_t sent;
+
+	listen_again(qemu);
+	create(qemu, RELAY_AGENT, NULL);
+	wait_for(accepted(qemu));
+	assert_int_equal(send(qemu->fd, "abc", 3, MSG_NOSIGNAL), 3);
+	wait_for(port);
+	sent = port->ops->write(port->data, stream, sizeof(stream));
+	assert_true(sent < sizeof(stream));
+	while (recv(qemu->fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0) {
+	}
+	port->wakes = 0;
+	sent = port->ops->write(port->data, stream, 8);
+	run_ms(50);
+	assert_true(sent == 8 || port->wakes > 0);
+}
+
 /* Its stream has no end with the viewer: the reader stays, and so does the connection. */
 static void test_smartcard(void **state)
 {
@@ -617,6 +687,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_unheard, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_agent, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_order_waits, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_tried_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_smartcard, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_channel, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_paths, setup, teardown),
