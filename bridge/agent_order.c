@@ -12,6 +12,16 @@ struct size_order {
 	VDAgentMonConfig monitor;
 } __attribute__((packed));
 
+struct greeting {
+	VDIChunkHeader chunk;
+	VDAgentMessage message;
+	uint32_t request;
+	uint32_t caps[VD_AGENT_CAPS_SIZE];
+	VDIChunkHeader end_chunk;
+	VDAgentMessage end;
+} __attribute__((packed));
+
+G_STATIC_ASSERT(sizeof(struct greeting) == AGENT_GREETING_SIZE);
 G_STATIC_ASSERT(sizeof(struct size_order) == AGENT_ORDER_SIZE);
 G_STATIC_ASSERT(sizeof(VDIChunkHeader) == sizeof(((struct agent_stream *)NULL)->head));
 
@@ -65,4 +75,23 @@ void agent_order_size(uint8_t order[AGENT_ORDER_SIZE], uint32_t width, uint32_t 
 	};
 
 	memcpy(order, &made, sizeof(made));
+}
+
+void agent_order_greeting(uint8_t order[AGENT_GREETING_SIZE])
+{
+	const struct greeting greeting = {
+		.chunk.port = GUINT32_TO_LE(VDP_CLIENT_PORT),
+		.chunk.size = GUINT32_TO_LE(
+			sizeof(VDAgentMessage) + sizeof(uint32_t) + VD_AGENT_CAPS_BYTES),
+		.message.protocol = GUINT32_TO_LE(VD_AGENT_PROTOCOL),
+		.message.type = GUINT32_TO_LE(VD_AGENT_ANNOUNCE_CAPABILITIES),
+		.message.size = GUINT32_TO_LE(sizeof(uint32_t) + VD_AGENT_CAPS_BYTES),
+		.request = GUINT32_TO_LE(1),
+		.end_chunk.port = GUINT32_TO_LE(VDP_SERVER_PORT),
+		.end_chunk.size = GUINT32_TO_LE(sizeof(VDAgentMessage)),
+		.end.protocol = GUINT32_TO_LE(VD_AGENT_PROTOCOL),
+		.end.type = GUINT32_TO_LE(VD_AGENT_CLIENT_DISCONNECTED),
+	};
+
+	memcpy(order, &greeting, sizeof(greeting));
 }

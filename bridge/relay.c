@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <glib-unix.h>
 #include <glib.h>
-#include <spice/vd_agent.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -355,39 +354,10 @@ static void settle_later(struct relay *relay, enum settle settle, const char *wh
 	}
 }
 
-/*
- * Asks the guest's agent who it is: one that runs already has said so to the bridge before this one,
- * or to nobody. QEMU keeps the question until the guest opens the port. There may be no viewer, so
- * it is taken back at once; a viewer's own question comes later.
- */
-static void greet_agent(struct relay *relay)
-{
-	const struct {
-		VDIChunkHeader chunk;
-		VDAgentMessage message;
-		uint32_t request;
-		uint32_t caps[VD_AGENT_CAPS_SIZE];
-		VDIChunkHeader end_chunk;
-		VDAgentMessage end;
-	} __attribute__((packed)) greeting = {
-		.chunk.port = GUINT32_TO_LE(VDP_CLIENT_PORT),
-		.chunk.size = GUINT32_TO_LE(
-			sizeof(VDAgentMessage) + sizeof(uint32_t) + VD_AGENT_CAPS_BYTES),
-		.message.protocol = GUINT32_TO_LE(VD_AGENT_PROTOCOL),
-		.message.type = GUINT32_TO_LE(VD_AGENT_ANNOUNCE_CAPABILITIES),
-		.message.size = GUINT32_TO_LE(sizeof(uint32_t) + VD_AGENT_CAPS_BYTES),
-		.request = GUINT32_TO_LE(1),
-		.end_chunk.port = GUINT32_TO_LE(VDP_SERVER_PORT),
-		.end_chunk.size = GUINT32_TO_LE(sizeof(VDAgentMessage)),
-		.end.protocol = GUINT32_TO_LE(VD_AGENT_PROTOCOL),
-		.end.type = GUINT32_TO_LE(VD_AGENT_CLIENT_DISCONNECTED),
-	};
-
-	buffer_put(&relay->to_guest, &greeting, sizeof(greeting));
-}
-
 static void connected(struct relay *relay)
 {
+	uint8_t greeting[AGENT_GREETING_SIZE];
+
 	relay->counters.connects++;
 	relay->since = g_get_monotonic_time();
 	relay->failed = 0;
@@ -396,7 +366,8 @@ static void connected(struct relay *relay)
 		log_info("%s: connected to %s", relay->label, relay->address.sun_path);
 	}
 	if (relay->kind == RELAY_AGENT) {
-		greet_agent(relay);
+		agent_order_greeting(greeting);
+		buffer_put(&relay->to_guest, greeting, sizeof(greeting));
 	} else if (!relay->port) {
 		open_port(relay);
 	}
