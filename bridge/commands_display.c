@@ -248,7 +248,6 @@ static void on_shot(void *data, const struct shot_picture *picture, const char *
 	};
 	struct request *request = data;
 	JsonObject *object;
-	char *text;
 
 	if (!picture) {
 		request_refuse(request, "no screenshot: %s", why);
@@ -259,9 +258,7 @@ static void on_shot(void *data, const struct shot_picture *picture, const char *
 	json_object_set_int_member(object, "height", picture->height);
 	json_object_set_string_member(object, "format", "xrgb8888");
 	json_object_set_string_member(object, "state", session_state_name(picture->state));
-	text = g_utf8_make_valid(picture->text, -1);
-	json_object_set_string_member(object, "text", text);
-	g_free(text);
+	report_set_text(object, "text", picture->text);
 	json_object_set_string_member(object, "pointer", pointers[picture->pointer]);
 	json_object_set_int_member(object, "age_ms", picture->age_ns / 1000000);
 	request_answer_fd(request, report_node(object), picture->fd);

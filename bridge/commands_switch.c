@@ -7,6 +7,7 @@
 #include "bridge/control.h"
 #include "bridge/desk.h"
 #include "bridge/qmp.h"
+#include "bridge/report.h"
 #include "bridge/serve_impl.h"
 
 /* A device is opened in milliseconds. After this the answer says that none has come. */
@@ -17,21 +18,11 @@ static const char *shown_name(const struct server *server)
 	return server->shown ? server->shown->name : "host";
 }
 
-/* Of one source the name may be any bytes. */
-static void set_text(JsonObject *object, const char *member, const char *text)
-{
-	char *valid = g_utf8_make_valid(text, -1);
-
-	json_object_set_string_member(object, member, valid);
-	g_free(valid);
-}
-
 /* The answer to who is kept waiting. refused: NULL, or a line. */
 static void conclude(struct server *server, const char *refused)
 {
 	struct request *request = server->switching;
 	JsonObject *object;
-	JsonNode *node;
 
 	server->switching = NULL;
 	g_clear_handle_id(&server->switch_timer, g_source_remove);
@@ -43,23 +34,21 @@ static void conclude(struct server *server, const char *refused)
 		return;
 	}
 	object = json_object_new();
-	set_text(object, "shown", shown_name(server));
+	report_set_text(object, "shown", shown_name(server));
 	if (server->shown) {
 		json_object_set_boolean_member(object, "present", server->shown->present);
 	}
 	if (server->shown && !server->shown->present) {
-		set_text(object, "missing", server->missing);
+		report_set_text(object, "missing", server->missing);
 	}
-	node = json_node_alloc();
-	json_node_take_object(json_node_init(node, JSON_NODE_OBJECT), object);
-	request_answer(request, node);
+	request_answer(request, report_node(object));
 }
 
 void serve_tell_switch(struct server *server)
 {
 	JsonObject *object = json_object_new();
 
-	set_text(object, "shown", shown_name(server));
+	report_set_text(object, "shown", shown_name(server));
 	event_tell(server, "switch", object);
 }
 
@@ -127,7 +116,7 @@ void serve_add_sources(const struct server *server, JsonObject *object)
 		const struct qmp *monitor = guest->control ? control_monitor(guest->control) : NULL;
 		JsonObject *source = json_object_new();
 
-		set_text(source, "name", guest->name);
+		report_set_text(source, "name", guest->name);
 		json_object_set_boolean_member(source, "shown", guest == server->shown);
 		if (guest == server->shown) {
 			json_object_set_boolean_member(source, "present", guest->present);
@@ -138,7 +127,7 @@ void serve_add_sources(const struct server *server, JsonObject *object)
 		}
 		json_array_add_object_element(sources, source);
 	}
-	set_text(object, "shown", shown_name(server));
+	report_set_text(object, "shown", shown_name(server));
 	json_object_set_int_member(object, "switches", (gint64)server->switches);
 	json_object_set_array_member(object, "sources", sources);
 }
@@ -146,11 +135,9 @@ void serve_add_sources(const struct server *server, JsonObject *object)
 static void run_sources(struct server *server, struct request *request, JsonObject *arguments)
 {
 	JsonObject *object = json_object_new();
-	JsonNode *node = json_node_alloc();
 
 	serve_add_sources(server, object);
-	json_node_take_object(json_node_init(node, JSON_NODE_OBJECT), object);
-	request_answer(request, node);
+	request_answer(request, report_node(object));
 }
 
 const struct command commands_switch[] = {

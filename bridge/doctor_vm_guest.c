@@ -9,6 +9,7 @@
 #include "bridge/ask.h"
 #include "bridge/doctor_vm.h"
 #include "bridge/members.h"
+#include "bridge/printable.h"
 
 /* "/dev/dri/renderD128" of a PCI device, for g_free(); NULL: it has none. */
 static char *render_node(const struct doctor_host *host, const char *address)
@@ -104,6 +105,7 @@ static void ask_bridge(struct doctor_report *report, const struct doctor_host *h
 {
 	char why[512] = "";
 	const char *name = host->machine->name;
+	g_autofree char *word = printable_word(name);
 	int fd = -1;
 	/* With slashes it would be the path of any socket, and a process names itself as it likes. */
 	struct asked *asked = strchr(name, '/') ? NULL : ask_open(name, why, sizeof(why));
@@ -117,7 +119,7 @@ static void ask_bridge(struct doctor_report *report, const struct doctor_host *h
 		doctor_add(report, VERDICT_SKIPPED, NULL, why[0] ? why : NULL,
 			"only a running bridge can tell whether the guest shows a picture: "
 			"vgpu-bridge serve --vm %s",
-			name);
+			word);
 	} else if (!strcmp(state, "picture") || !strcmp(state, "paused")) {
 		doctor_add(report, VERDICT_OK, "screenshot by the bridge", state,
 			"the guest shows a picture");
@@ -127,6 +129,8 @@ static void ask_bridge(struct doctor_report *report, const struct doctor_host *h
 		doctor_fix(report, NO_PLANE_FIX);
 	}
 	if (fd >= 0) {
+		/* The picture itself is not wanted: its memory goes back at once, and is not missed. */
+		(void)!ftruncate(fd, 0);
 		close(fd);
 	}
 	if (answer) {

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "bridge/doctor_vm.h"
+#include "bridge/printable.h"
 
 #define UDEV_RULE                                                                                     \
 	"install the package's 60-vgpu-bridge.rules, or put lines\n"                                  \
@@ -41,6 +42,7 @@ static void check_holder_of(
 	const struct inventory_vgpu *vgpu = gpu->vgpu;
 	const pid_t ours = host->machine->pid;
 	g_autofree char *name = doctor_vm_gpu_text(gpu);
+	g_autofree char *word = printable_word(host->machine->name);
 	const char *node = node_of(vgpu);
 	bool held = false;
 	char text[448];
@@ -66,7 +68,7 @@ static void check_holder_of(
 		doctor_add(report, VERDICT_OK, node, NULL,
 			"QEMU holds %s; a second open would fail (EBUSY, EINVAL or ESRCH), so the "
 			"bridge takes a duplicate of QEMU's descriptor: vgpu-bridge serve --vm %s",
-			name, host->machine->name);
+			name, word);
 	} else if (ours > 0 && vgpu->holders_known) {
 		doctor_add(report, VERDICT_WARNING, node, NULL,
 			"QEMU (process %d) has %s on its command line but not open", ours, name);
@@ -103,13 +105,16 @@ void check_holder(struct doctor_report *report, const struct doctor_host *host)
 		const struct inventory_vgpu *vgpu = &host->inventory.vgpus[i];
 
 		if (vgpu->n_holders > 0) {
+			const char *vm = vgpu->holders[0].vm;
+			g_autofree char *word = printable_word(vm[0] ? vm : "PID");
+
 			holder_text(&vgpu->holders[0], text, sizeof(text));
 			doctor_add(report, VERDICT_INFO, node_of(vgpu), text,
 				"the vGPU %s is in use; a second open of its node fails (EBUSY, "
 				"EINVAL or ESRCH)",
 				vgpu->name);
 			doctor_fix(report, "attach to QEMU's descriptor: vgpu-bridge serve --vm %s",
-				vgpu->holders[0].vm[0] ? vgpu->holders[0].vm : "PID");
+				word);
 		} else {
 			doctor_add(report, VERDICT_OK, node_of(vgpu), NULL,
 				"nobody %sholds the vGPU %s",

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bridge/doctor_vm.h"
+#include "bridge/printable.h"
 
 static const char *value_of(const struct vm_gpu *gpu, const char *key)
 {
@@ -42,8 +43,9 @@ void check_machine(struct doctor_report *report, const struct doctor_host *host)
 			const struct inventory_vgpu *vgpu = &host->inventory.vgpus[i];
 
 			if (vgpu->n_holders > 0 && vgpu->holders[0].vm[0]) {
-				doctor_fix(
-					report, "vgpu-bridge doctor --vm %s", vgpu->holders[0].vm);
+				g_autofree char *word = printable_word(vgpu->holders[0].vm);
+
+				doctor_fix(report, "vgpu-bridge doctor --vm %s", word);
 			}
 		}
 		return;

@@ -36,6 +36,22 @@ void printable_make(char *text)
 	replace(text, false);
 }
 
+char *printable_word(const char *text)
+{
+	char *copy = printable_copy(text, false), *quoted;
+	bool plain = *copy;
+
+	for (const char *c = copy; *c; c++) {
+		plain &= g_ascii_isalnum(*c) || strchr("._+:@/-", *c);
+	}
+	if (plain) {
+		return copy;
+	}
+	quoted = g_shell_quote(copy);
+	g_free(copy);
+	return quoted;
+}
+
 char *printable_copy(const char *text, bool keep_lines)
 {
 	char *copy = g_strdup(text ? text : "");

@@ -19,4 +19,10 @@ void printable_make(char *text);
 /* A copy for g_free(); NULL becomes "". keep_lines: newlines stay. */
 char *printable_copy(const char *text, bool keep_lines);
 
+/*
+ * The same as one word for a shell, quoted where that has to be: people paste commands that they are
+ * told, and a virtual machine may be called "a; reboot". For g_free().
+ */
+char *printable_word(const char *text);
+
 #endif

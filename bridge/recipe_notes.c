@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "bridge/printable.h"
+
 #define COLUMNS 96
 
 /* A paragraph of comment, broken at spaces. */
@@ -218,13 +220,9 @@ static void note_use(const struct recipe *recipe, FILE *stream)
 static void add(GString *line, const char *option, const char *before, const char *value)
 {
 	g_autofree char *joined = g_strconcat(before, value, NULL);
-	g_autofree char *quoted = g_shell_quote(joined);
-	bool plain = true;
+	g_autofree char *word = printable_word(joined);
 
-	for (const char *c = joined; *c; c++) {
-		plain &= g_ascii_isalnum(*c) || strchr("._+:@/-", *c);
-	}
-	g_string_append_printf(line, " %s %s", option, plain ? joined : quoted);
+	g_string_append_printf(line, " %s %s", option, word);
 }
 
 static void print_serve(const struct recipe *recipe, FILE *stream)

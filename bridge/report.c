@@ -21,8 +21,7 @@
 #include "bridge/viewers.h"
 #include "spice/sink.h"
 
-/* Text of a device or a user, made fit for JSON. */
-static void set_text(JsonObject *object, const char *name, const char *text)
+void report_set_text(JsonObject *object, const char *name, const char *text)
 {
 	char *valid = g_utf8_make_valid(text, -1);
 
@@ -62,7 +61,7 @@ static JsonObject *report_plane(const struct plane *plane)
 	memcpy(fourcc, &plane->format, 4);
 	json_object_set_int_member(object, "width", plane->width);
 	json_object_set_int_member(object, "height", plane->height);
-	set_text(object, "format", fourcc);
+	report_set_text(object, "format", fourcc);
 	json_object_set_string_member(object, "modifier", modifier);
 	json_object_set_int_member(object, "stride", plane->stride);
 	json_object_set_int_member(object, "size", plane->size);
@@ -79,7 +78,7 @@ JsonObject *report_display(struct server *server)
 
 	capture_facts(server->capture, &facts);
 	json_object_set_string_member(object, "state", session_state_name(facts.state));
-	set_text(object, "text", facts.text);
+	report_set_text(object, "text", facts.text);
 	json_object_set_boolean_member(object, "watched", server->watching > 0);
 	if (facts.has_plane) {
 		json_object_set_object_member(object, "plane", report_plane(&facts.plane));
@@ -101,7 +100,7 @@ JsonObject *report_monitor(struct server *server)
 		json_object_set_int_member(object, "height", status.height);
 	}
 	if (status.monitor[0]) {
-		set_text(object, "name", status.monitor);
+		report_set_text(object, "name", status.monitor);
 	}
 	if (status.max_width) {
 		json_object_set_int_member(object, "max_width", status.max_width);
@@ -136,8 +135,8 @@ JsonObject *report_viewer(struct server *server, unsigned seat)
 	since = utc_ago(ago);
 	object = json_object_new();
 	json_object_set_int_member(object, "seat", seat);
-	set_text(object, "peer", viewer.peer);
-	set_text(object, "address", viewer.address);
+	report_set_text(object, "peer", viewer.peer);
+	report_set_text(object, "address", viewer.address);
 	json_object_set_boolean_member(object, "tls", viewer.tls);
 	json_object_set_boolean_member(object, "view_only", viewer.view_only || !server->input);
 	json_object_set_string_member(object, "since", since);
@@ -185,16 +184,16 @@ static JsonObject *report_source(struct server *server)
 
 	json_object_set_string_member(object, "kind", source_word(options->source));
 	if (options->vm) {
-		set_text(object, "vm", options->vm);
+		report_set_text(object, "vm", options->vm);
 	}
 	if (options->mdev) {
-		set_text(object, "mdev", options->mdev);
+		report_set_text(object, "mdev", options->mdev);
 	}
 	json_object_set_boolean_member(object, "device", there);
 	if (there) {
-		set_text(object, "name", server->device);
+		report_set_text(object, "name", server->device);
 	} else {
-		set_text(object, "missing", server->missing);
+		report_set_text(object, "missing", server->missing);
 	}
 	return object;
 }
@@ -331,16 +330,19 @@ JsonObject *report_status(struct server *server)
 	json_object_set_int_member(object, "pid", getpid());
 	json_object_set_string_member(object, "since", since);
 	json_object_set_int_member(object, "seconds", age / G_USEC_PER_SEC);
-	set_text(object, "machine", server->name);
+	report_set_text(object, "machine", server->name);
 	for (size_t i = 0; server->listeners[i]; i++) {
-		json_array_add_string_element(addresses, listener_uri(server->listeners[i]));
+		char *uri = g_utf8_make_valid(listener_uri(server->listeners[i]), -1);
+
+		json_array_add_string_element(addresses, uri);
+		g_free(uri);
 	}
 	json_object_set_array_member(object, "addresses", addresses);
 	json_object_set_object_member(object, "source", report_source(server));
 	serve_add_sources(server, object);
 	json_object_set_object_member(object, "display", report_display(server));
 	json_object_set_object_member(object, "monitor", report_monitor(server));
-	set_text(object, "renderer", facts.renderer);
+	report_set_text(object, "renderer", facts.renderer);
 	json_object_set_array_member(object, "viewers", report_viewers(server));
 	json_object_set_object_member(object, "rates", report_rates(server));
 	json_object_set_object_member(object, "latency", report_latency(server));

@@ -26,5 +26,7 @@ JsonObject *report_viewer(struct server *server, unsigned seat);
 void report_parts(struct server *server, struct stats_parts *parts);
 /* Takes over the object. */
 JsonNode *report_node(JsonObject *object);
+/* A member of any bytes, as a device's, a file's or a user's words are, made UTF-8. */
+void report_set_text(JsonObject *object, const char *name, const char *text);
 
 #endif

@@ -8,6 +8,7 @@
 #include "bridge/command.h"
 #include "bridge/log.h"
 #include "bridge/options.h"
+#include "bridge/report.h"
 #include "bridge/sandbox.h"
 #include "bridge/serve_impl.h"
 #include "bridge/session.h"
@@ -94,10 +95,8 @@ static void tell_device(
 	struct server *server, const char *event, const char *member, const char *text)
 {
 	JsonObject *data = json_object_new();
-	char *valid = g_utf8_make_valid(text, -1);
 
-	json_object_set_string_member(data, member, valid);
-	g_free(valid);
+	report_set_text(data, member, text);
 	event_tell(server, event, data);
 }
 

@@ -20,6 +20,7 @@
 #include "bridge/log.h"
 #include "bridge/qmp.h"
 #include "bridge/relays.h"
+#include "bridge/report.h"
 #include "bridge/serve_impl.h"
 #include "bridge/size.h"
 #include "bridge/source.h"
@@ -152,10 +153,8 @@ static void on_told(void *data, const char *event)
 {
 	const struct guest *guest = data;
 	JsonObject *object = json_object_new();
-	char *valid = g_utf8_make_valid(guest->name, -1);
 
-	json_object_set_string_member(object, "source", valid);
-	g_free(valid);
+	report_set_text(object, "source", guest->name);
 	event_tell(guest->server, event, object);
 }
 

@@ -50,6 +50,27 @@ static void test_no_utf8(void **state)
 	expect("\xc0\x8a\xed\xa0\x80", true, "?????");
 }
 
+static void test_word(void **state)
+{
+	static const char *const words[][2] = {
+		{"win10", "win10"},
+		{"/run/a-b_c.1:2@x+", "/run/a-b_c.1:2@x+"},
+		{"my machine", "'my machine'"},
+		{"a; reboot", "'a; reboot'"},
+		{"$(id)`id`", "'$(id)`id`'"},
+		{"it's", "'it'\\''s'"},
+		{"a\nb", "'a b'"},
+		{"", "''"},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
+		char *word = printable_word(words[i][0]);
+
+		assert_string_equal(word, words[i][1]);
+		g_free(word);
+	}
+}
+
 static void test_in_place(void **state)
 {
 	char text[] = "a\nb\xc2\x9b"
@@ -66,6 +87,7 @@ int main(void)
 		cmocka_unit_test(test_controls),
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_no_utf8),
+		cmocka_unit_test(test_word),
 		cmocka_unit_test(test_in_place),
 	};
 
