@@ -143,6 +143,22 @@ static char *list_names(char **paths)
 	return g_string_free(list, FALSE);
 }
 
+/* The only one that may be asked: to a user, root's bridges are none to choose from. NULL: not one. */
+static const char *find_open(char **paths)
+{
+	const char *open = NULL;
+
+	for (size_t i = 0; paths[i]; i++) {
+		if (access(paths[i], W_OK) == 0) {
+			if (open) {
+				return NULL;
+			}
+			open = paths[i];
+		}
+	}
+	return open;
+}
+
 /* The only one that runs. */
 static char *find_only(char *why, size_t why_size)
 {
@@ -156,6 +172,8 @@ static char *find_only(char *why, size_t why_size)
 			"vgpu-bridge serve, or say where its socket is with --on PATH",
 			list);
 		g_free(list);
+	} else if (paths[1] && find_open(paths)) {
+		path = g_strdup(find_open(paths));
 	} else if (paths[1]) {
 		list = list_names(paths);
 		snprintf(why, why_size,

@@ -47,12 +47,21 @@ static char *last_text(
 		text = g_strdup_printf("%s: the kernel's sum is wrong here, there is room for %d",
 			limit, type->room);
 	} else if (!*limit) {
-		text = g_strdup(type->label[0] ? type->label : "-");
+		text = g_strdup("-");
 	}
 	if (text != limit) {
 		g_free(limit);
 	}
 	return text;
+}
+
+/* NVIDIA's types are numbers, of which only their label tells something. */
+static char *type_text(const struct inventory_parent *parent, const struct inventory_type *type)
+{
+	bool nvidia = parent->kind == PARENT_NVIDIA || parent->kind == PARENT_NVIDIA_VF;
+
+	return nvidia && type->label[0] ? g_strdup_printf("%s (%s)", type->name, type->label)
+					: g_strdup(type->name);
 }
 
 static void print_types(const char *root, const struct inventory_parent *parent)
@@ -69,7 +78,7 @@ static void print_types(const char *root, const struct inventory_parent *parent)
 	for (size_t r = 1; r < rows; r++) {
 		const struct inventory_type *type = &parent->types[r - 1];
 
-		cells[r][0] = g_strdup(type->name);
+		cells[r][0] = type_text(parent, type);
 		cells[r][1] = free_text(type);
 		cells[r][2] = size_text(type);
 		cells[r][3] = memory_text(type);

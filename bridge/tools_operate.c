@@ -140,7 +140,7 @@ static const struct tool set_tool = {
 			{
 				.name = "expires",
 				.argument = "SECONDS",
-				.help = "then the password lets nobody in any more",
+				.help = "after so long the password lets nobody in any more",
 			},
 			{.name = "view-only", .help = "the password of view-only addresses"},
 			ON_OPTION,
