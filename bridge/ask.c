@@ -19,6 +19,7 @@
 #define GREETING_MS 5000
 #define ANSWER_MS 30000
 #define READ_SIZE 65536
+#define EVENTS_MAX 1024 /* that are kept while an answer is waited for */
 #define LINE_MAX_BYTES ((guint)8 << 20) /* of an answer */
 
 static const struct line_limits limits = {.depth = 32, .parts = 1 << 18};
@@ -488,7 +489,11 @@ JsonNode *ask(struct asked *asked, const char *command, JsonObject *arguments, i
 	while ((node = next_line(asked, deadline, why, why_size)) != NULL) {
 		object = json_node_get_object(node);
 		if (json_object_has_member(object, "event")) {
-			g_queue_push_tail(&asked->events, node);
+			if (g_queue_get_length(&asked->events) < EVENTS_MAX) {
+				g_queue_push_tail(&asked->events, node);
+			} else {
+				json_node_unref(node);
+			}
 			continue;
 		}
 		if (json_object_has_member(object, "id") &&

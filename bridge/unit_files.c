@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bridge/manage.h"
+
 #define QEMU_SOCKETS "/var/lib/libvirt/qemu/"
 
 static void add_key(GString *text, const char *key, const char *path)
@@ -82,29 +84,12 @@ static char *make_config(const char *vm, bool mdev, const char *instance,
 	return g_string_free(text, FALSE);
 }
 
-/* A group's name by its number, below root. NULL: not known, or root's. */
-static char *group_name(const char *root, gid_t gid, const char *wanted)
+/* NULL: there is no such group. */
+static char *existing_group(const char *root, const char *name)
 {
-	char *path = g_strconcat(root, "/etc/group", NULL), *text = NULL, *found = NULL;
+	gid_t gid;
 
-	if (g_file_get_contents(path, &text, NULL, NULL)) {
-		char **lines = g_strsplit(text, "\n", 0);
-
-		for (size_t i = 0; lines[i] && !found; i++) {
-			char **fields = g_strsplit(lines[i], ":", 4);
-
-			if (g_strv_length(fields) == 4 &&
-				(wanted ? !strcmp(fields[0], wanted)
-					: (gid != 0 && strtoul(fields[2], NULL, 10) == gid))) {
-				found = g_strdup(fields[0]);
-			}
-			g_strfreev(fields);
-		}
-		g_strfreev(lines);
-	}
-	g_free(text);
-	g_free(path);
-	return found;
+	return group_find(root, name, &gid) == 0 ? g_strdup(name) : NULL;
 }
 
 /*
@@ -119,12 +104,12 @@ static char *group_of_socket(const char *root, const char *path, const struct un
 
 	if (stat(full, &status) == 0 && S_ISSOCK(status.st_mode)) {
 		if (trusted || status.st_uid == facts->owner) {
-			name = group_name(root, status.st_gid, NULL);
+			name = status.st_gid ? group_name(root, status.st_gid) : NULL;
 		}
 	} else if (trusted && g_str_has_prefix(path, QEMU_SOCKETS)) {
 		/* Debian's name, and Fedora's. */
-		name = group_name(root, 0, "libvirt-qemu");
-		name = name ? name : group_name(root, 0, "qemu");
+		name = existing_group(root, "libvirt-qemu");
+		name = name ? name : existing_group(root, "qemu");
 	}
 	g_free(full);
 	return name;
