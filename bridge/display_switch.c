@@ -14,8 +14,10 @@ static void print_answer(JsonObject *object)
 	const char *shown = member_string(object, "shown");
 	const char *missing = member_string(object, "missing");
 
-	printf("%s is shown%s%s\n", shown ? shown : "the source", missing ? ": " : "",
-		missing ? missing : "");
+	operate_print(shown ? shown : "the source");
+	printf(" is shown%s", missing ? ": " : "");
+	operate_print(missing);
+	putchar('\n');
 }
 
 int display_switch(const struct tool_call *call)

@@ -45,6 +45,14 @@ int operate_tell(const struct tool_call *call, const char *command, JsonObject *
 	return EXIT_OK;
 }
 
+void operate_print(const char *text)
+{
+	char *printable = printable_copy(text, false);
+
+	fputs(printable, stdout);
+	g_free(printable);
+}
+
 int log_level_tool(const struct tool_call *call)
 {
 	JsonObject *arguments = json_object_new();
@@ -62,10 +70,8 @@ int log_level_tool(const struct tool_call *call)
 		? member_string(json_node_get_object(answer), "level")
 		: NULL;
 	if (!call->n_arguments && level) {
-		char *printable = printable_copy(level, false);
-
-		printf("%s\n", printable);
-		g_free(printable);
+		operate_print(level);
+		putchar('\n');
 	}
 	json_node_unref(answer);
 	return EXIT_OK;

@@ -21,4 +21,7 @@ JsonNode *operate_ask(const struct tool_call *call, const char *command, JsonObj
 /* The same, for an answer that says nothing: an exit code. */
 int operate_tell(const struct tool_call *call, const char *command, JsonObject *arguments);
 
+/* Text of a bridge, and so of a guest: nothing of it moves the terminal's cursor. NULL: nothing. */
+void operate_print(const char *text);
+
 #endif

@@ -44,7 +44,9 @@ static void print_monitor(JsonObject *object)
 		printf(", %" PRId64 "x%" PRId64, width, height);
 	}
 	if (monitor) {
-		printf(" (%s)", monitor);
+		printf(" (");
+		operate_print(monitor);
+		putchar(')');
 	}
 	printf(", %s\n", word);
 	fflush(stdout);

@@ -9,18 +9,8 @@
 #include "bridge/members.h"
 #include "bridge/operate.h"
 #include "bridge/options.h"
-#include "bridge/printable.h"
 #include "bridge/tools.h"
 #include "bridge/verbs.h"
-
-/* Text of a bridge, and so of a guest: nothing of it shall move the terminal's cursor. */
-static void print_text(const char *text)
-{
-	char *printable = printable_copy(text, false);
-
-	fputs(printable, stdout);
-	g_free(printable);
-}
 
 static void print_label(const char *label)
 {
@@ -31,7 +21,7 @@ static void print_line(const char *label, const char *text)
 {
 	if (text && *text) {
 		print_label(label);
-		print_text(text);
+		operate_print(text);
 		putchar('\n');
 	}
 }
@@ -56,9 +46,9 @@ static void print_running(JsonObject *status)
 	printf("for ");
 	print_span(member_int(status, "seconds", 0));
 	printf(", since ");
-	print_text(member_string(status, "since"));
+	operate_print(member_string(status, "since"));
 	printf(" (process %" PRId64 ", version ", member_int(status, "pid", 0));
-	print_text(member_string(status, "version"));
+	operate_print(member_string(status, "version"));
 	printf(")\n");
 }
 
@@ -70,17 +60,17 @@ static void print_source(JsonObject *status)
 		return;
 	}
 	print_label("source");
-	print_text(member_string(source, "kind"));
+	operate_print(member_string(source, "kind"));
 	if (member_string(source, "vm")) {
 		putchar(' ');
-		print_text(member_string(source, "vm"));
+		operate_print(member_string(source, "vm"));
 	}
 	printf(": ");
 	if (member_bool(source, "device", false)) {
-		print_text(member_string(source, "name"));
+		operate_print(member_string(source, "name"));
 	} else {
 		printf("no device: ");
-		print_text(member_string(source, "missing"));
+		operate_print(member_string(source, "missing"));
 	}
 	putchar('\n');
 }
@@ -114,7 +104,7 @@ static void print_sources(JsonObject *status)
 
 		if (source) {
 			printf("%s", i ? ", " : "");
-			print_text(member_string(source, "name"));
+			operate_print(member_string(source, "name"));
 			printf("%s", member_bool(source, "shown", false) ? " (shown)" : "");
 		}
 	}
@@ -133,9 +123,9 @@ static void print_display(JsonObject *status)
 		return;
 	}
 	print_label("display");
-	print_text(state);
+	operate_print(state);
 	printf(": ");
-	print_text(member_string(display, "text"));
+	operate_print(member_string(display, "text"));
 	printf("%s\n",
 		member_bool(display, "watched", true) ? "" : " (as of the last viewer's time)");
 }
@@ -159,11 +149,11 @@ static void print_monitor(JsonObject *status)
 	}
 	if (member_string(monitor, "name")) {
 		printf(" (");
-		print_text(member_string(monitor, "name"));
+		operate_print(member_string(monitor, "name"));
 		putchar(')');
 	}
 	printf(", ");
-	print_text(mode);
+	operate_print(mode);
 	putchar('\n');
 }
 
@@ -194,9 +184,9 @@ static void print_viewers(JsonObject *status)
 		}
 		print_label("");
 		printf("seat %" PRId64 ": ", member_int(viewer, "seat", 0));
-		print_text(member_string(viewer, "peer"));
+		operate_print(member_string(viewer, "peer"));
 		printf(" at ");
-		print_text(member_string(viewer, "address"));
+		operate_print(member_string(viewer, "address"));
 		printf(", for ");
 		print_span(member_int(viewer, "seconds", 0));
 		printf("%s%s\n", member_bool(viewer, "tls", false) ? ", TLS" : "",
@@ -256,11 +246,11 @@ static void print_settings(JsonObject *status)
 	}
 	print_label("settings");
 	printf("compression ");
-	print_text(member_string(settings, "compression"));
+	operate_print(member_string(settings, "compression"));
 	printf(", max-fps %" PRId64 ", log-level ", member_int(settings, "max_fps", 0));
-	print_text(member_string(settings, "log_level"));
+	operate_print(member_string(settings, "log_level"));
 	printf(", access ");
-	print_text(member_string(settings, "access"));
+	operate_print(member_string(settings, "access"));
 	putchar('\n');
 }
 
@@ -292,7 +282,7 @@ static void print_drops(JsonObject *status)
 		if (number) {
 			print_label(label);
 			printf("%" PRId64 " ", number);
-			print_text(name);
+			operate_print(name);
 			printf(" (%s)\n", meaning(name));
 			label = "";
 		}
@@ -306,10 +296,10 @@ static void print_status(const char *name, JsonObject *status)
 {
 	const char *machine = member_string(status, "machine");
 
-	print_text(name);
+	operate_print(name);
 	if (machine && *machine && strcmp(machine, name) != 0) {
 		printf(": ");
-		print_text(machine);
+		operate_print(machine);
 	}
 	putchar('\n');
 	print_running(status);
