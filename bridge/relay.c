@@ -177,6 +177,11 @@ bool relay_resize(struct relay *relay, uint32_t width, uint32_t height)
 	agent_order_size(relay->order, width, height);
 	relay->ordered = true;
 	flush(relay);
+	/* That may have sent all there was, and then no watch would tell a viewer who is held up. */
+	if (relay->held && takes_more(relay)) {
+		relay->held = false;
+		spice_port_wake(relay->port);
+	}
 	return true;
 }
 
