@@ -33,7 +33,7 @@ def read(fd, text, until):
     return seen
 
 
-def ask(program, keys):
+def ask(program, keys, text):
     """The exit status, and what was on the terminal."""
     master, slave = pty.openpty()
     pid = os.fork()
@@ -47,7 +47,7 @@ def ask(program, keys):
     read(master, "New password: ", lambda: not shows(slave))
     os.write(master, keys)
     _, status = os.waitpid(pid, 0)
-    seen = read(master, "\n", lambda: True)
+    seen = read(master, text, lambda: True)
     good = shows(slave)
     os.close(slave)
     os.close(master)
@@ -60,10 +60,10 @@ def ask(program, keys):
 
 def main():
     program = sys.argv[1]
-    status, seen = ask(program, b"secret\n")
+    status, seen = ask(program, b"secret\n", "/nowhere/to/be")
     if not os.WIFEXITED(status) or os.WEXITSTATUS(status) != 1 or "/nowhere/to/be" not in seen:
         raise AssertionError(f"{status}: {seen!r}")
-    status, seen = ask(program, b"secret\x03")
+    status, seen = ask(program, b"secret\x03", "\n")
     if not os.WIFSIGNALED(status) or os.WTERMSIG(status) != signal.SIGINT:
         raise AssertionError(f"{status}: {seen!r}")
 
