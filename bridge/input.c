@@ -499,10 +499,13 @@ static void on_event(void *data, const char *name, JsonObject *object)
 		set_running(input, false);
 	} else if (!strcmp(name, "RESUME")) {
 		set_running(input, true);
-	} else if (!strcmp(name, "RESET") || !strcmp(name, "SHUTDOWN")) {
+	} else if (!strcmp(name, "RESET")) {
 		/* A machine begins with its lock keys off, and with its firmware's drivers. */
 		set_leds(input, 0);
 		mice_expect_change(input->mice);
+	} else if (!strcmp(name, "SHUTDOWN")) {
+		set_leds(input, 0);
+		mice_hold_off(input->mice);
 	} else if (!strcmp(name, "DEVICE_DELETED")) {
 		mice_expect_change(input->mice);
 	}

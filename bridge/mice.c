@@ -92,6 +92,16 @@ static void ask(struct mice *mice)
 	}
 }
 
+void mice_hold_off(struct mice *mice)
+{
+	if (mice->timer) {
+		g_source_remove(mice->timer);
+		mice->timer = 0;
+	}
+	mice->soon_until = 0;
+	ask_later(mice);
+}
+
 void mice_expect_change(struct mice *mice)
 {
 	mice->soon_until = g_get_monotonic_time() + SOON_US;

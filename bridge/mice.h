@@ -25,6 +25,11 @@ enum spice_pointer mice_pointer(const struct mice *mice);
 void mice_viewers(struct mice *mice, unsigned count);
 /* The guest begins anew, or its devices change: ask now, and often for a while. */
 void mice_expect_change(struct mice *mice);
+/*
+ * QEMU may be about to end: the next question waits its full time. One that arrives while the rest of
+ * QEMU is gone already makes QEMU 10 crash.
+ */
+void mice_hold_off(struct mice *mice);
 /* QEMU had no device for what was sent: ask, but not for each of such. */
 void mice_suspect(struct mice *mice);
 

@@ -292,6 +292,30 @@ static void lock_keys(void **state)
 	assert_int_equal(f->leds, 0);
 }
 
+/* A reset is asked about at once. QEMU may end with a shutdown, and is then not spoken to meanwhile. */
+static void quiet_at_the_end(void **state)
+{
+	struct input_bed *f = *state;
+	unsigned asked;
+	gint64 end;
+
+	input_viewers(f->input, 1);
+	bed_settle(f);
+	asked = f->mice_asked;
+	qemu_say(&f->qemu, "{\"event\": \"RESET\", \"data\": {\"guest\": true}}\r\n");
+	bed_settle(f);
+	assert_int_equal(f->mice_asked, asked + 1);
+	qemu_say(&f->qemu, "{\"event\": \"SHUTDOWN\", \"data\": {\"guest\": true}}\r\n");
+	/* The next question would have come after half a second. */
+	end = g_get_monotonic_time() + G_USEC_PER_SEC;
+	while (g_get_monotonic_time() < end) {
+		bed_settle(f);
+	}
+	assert_int_equal(f->mice_asked, asked + 1);
+	/* It went on, as with -no-shutdown. */
+	RUN_UNTIL((bed_serve(f), f->mice_asked > asked + 1));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bed_setup, bed_teardown)
 
 int main(void)
@@ -308,6 +332,7 @@ int main(void)
 		TEST(nothing_stuck),
 		TEST(two_viewers),
 		TEST(lock_keys),
+		TEST(quiet_at_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, bed_begin, bed_end);
