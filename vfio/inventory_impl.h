@@ -40,6 +40,8 @@ int holders_read(const char *root, struct inventory *inventory);
 
 /* Adds the parent with that directory unless it is there already. 0 or -ENOMEM. */
 int parents_add(const char *root, struct inventory *inventory, const char *directory);
+/* Of its name: may what it makes have a picture? */
+bool parent_has_display(const char *name);
 void parent_finish(struct inventory_parent *parent);
 /* What limits each type, once all vGPUs are known. */
 void parents_limits(struct inventory *inventory);

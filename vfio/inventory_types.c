@@ -318,6 +318,12 @@ static enum inventory_parent_kind kind_of(const struct inventory_parent *parent)
 		: PARENT_OTHER;
 }
 
+/* The kernel's third sample makes serial ports, which have types like the others. */
+bool parent_has_display(const char *name)
+{
+	return strcmp(name, "mtty") != 0;
+}
+
 int parents_add(const char *root, struct inventory *inventory, const char *directory)
 {
 	struct inventory_parent *parent;
@@ -331,7 +337,7 @@ int parents_add(const char *root, struct inventory *inventory, const char *direc
 	}
 	name = strrchr(real, '/') + 1;
 	if (strlen(real) >= sizeof(parent->path) || strlen(name) >= sizeof(parent->name) ||
-		inventory->n_parents >= MAX_PARENTS) {
+		inventory->n_parents >= MAX_PARENTS || !parent_has_display(name)) {
 		return 0;
 	}
 	for (size_t i = 0; i < inventory->n_parents; i++) {

@@ -257,6 +257,7 @@ static int add_mdev(const char *root, struct inventory *inventory, const char *n
 {
 	char uuid[MDEV_UUID_SIZE];
 	char path[PATH_MAX];
+	char parent[sizeof(((struct inventory_vgpu *)NULL)->parent)];
 	struct inventory_vgpu *vgpu;
 	char *slash;
 	int rc;
@@ -265,15 +266,21 @@ static int add_mdev(const char *root, struct inventory *inventory, const char *n
 		strlen(path) >= sizeof(vgpu->path)) {
 		return 0;
 	}
+	slash = strrchr(path, '/');
+	*slash = '\0';
+	text_copy(parent, sizeof(parent), strrchr(path, '/') + 1);
+	*slash = '/';
+	if (!parent_has_display(parent)) {
+		return 0;
+	}
 	vgpu = add_vgpu(inventory, path);
 	if (!vgpu) {
 		return -ENOMEM;
 	}
 	text_print(vgpu->uuid, sizeof(vgpu->uuid), "%s", uuid);
 	link_name(vgpu->type, sizeof(vgpu->type), path, "mdev_type");
-	slash = strrchr(path, '/');
+	text_copy(vgpu->parent, sizeof(vgpu->parent), parent);
 	*slash = '\0';
-	text_copy(vgpu->parent, sizeof(vgpu->parent), strrchr(path, '/') + 1);
 	rc = parents_add(root, inventory, path);
 	if (rc == 0) {
 		read_nodes(root, vgpu);

@@ -454,6 +454,8 @@ static void test_others(void **state)
 		snprintf(path + 200, sizeof(path) - 200, "../../../%s", target + strlen("/sys/"));
 		tree_link(tree, path, path + 200);
 	}
+	tree_file(tree, "/sys/devices/virtual/new/new/mdev_supported_types/new-1/name", "one");
+	/* Serial ports. */
 	tree_file(tree, "/sys/devices/virtual/mtty/mtty/mdev_supported_types/mtty-1/name", "one");
 	read_tree(tree, &inventory);
 	assert_int_equal(inventory.n_parents, 3);
@@ -472,9 +474,9 @@ static void test_others(void **state)
 	assert_int_equal(parent->n_types, 1);
 	assert_string_equal(parent->types[0].name, "557");
 	assert_string_equal(parent->types[0].label, "NVIDIA A-4Q");
-	parent = inventory_parent(&inventory, "mtty");
+	parent = inventory_parent(&inventory, "new");
 	assert_int_equal(parent->kind, PARENT_OTHER);
-	assert_string_equal(parent->driver, "mtty");
+	assert_string_equal(parent->driver, "new");
 	inventory_finish(&inventory);
 
 	snprintf(path, sizeof(path), "%s/nvidia/current_vgpu_type", function);
